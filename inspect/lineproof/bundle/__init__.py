@@ -1,0 +1,1 @@
+"""The sealed artefact between training and line."""

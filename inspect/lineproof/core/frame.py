@@ -1,0 +1,36 @@
+"""One image with its grab time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One image of one view of one part; nobody resizes or recolours it before the engine."""
+
+    image: Image  # (H, W, 3) uint8 BGR
+    part_id: str
+    source_id: str
+    view: str = "main"
+    origin: str = ""  # where the pixels came from: a file, or the counter of the camera
+    grabbed_ns: int = field(default_factory=time.monotonic_ns)
+    grabbed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless the image is `(H, W, 3)` uint8 with pixels in it."""
+        image = self.image
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+            raise ValueError(f"frame image: expected (H, W, 3) uint8, got {image.shape} {image.dtype}")
+
+    @property
+    def wh(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.image.shape[1], self.image.shape[0]

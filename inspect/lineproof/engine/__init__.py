@@ -1,0 +1,1 @@
+"""Pixels to detections: onnxruntime, letterbox and its exact inverse, decode."""

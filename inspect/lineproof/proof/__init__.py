@@ -1,0 +1,1 @@
+"""Escape, overkill and their bounds."""

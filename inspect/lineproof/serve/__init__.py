@@ -1,0 +1,1 @@
+"""FastAPI door to the same Inspector."""

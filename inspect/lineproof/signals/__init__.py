@@ -1,0 +1,1 @@
+"""Verdict to the outside world."""
