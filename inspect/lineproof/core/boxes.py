@@ -29,4 +29,5 @@ def box_iou(a: F32, b: F32) -> F32:
     size = np.maximum(high - low, 0.0)
     inter = size[..., 0] * size[..., 1]
     union = box_area(a)[:, None] + box_area(b)[None, :] - inter
-    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0).astype(np.float32, copy=False)
+    iou: F32 = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0).astype(np.float32, copy=False)
+    return iou
