@@ -1,0 +1,83 @@
+"""`lineproof evaluate`: mAP and line-level rates, through the runtime engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lineproof.cli.output import JsonFlag, emit, messages, require_extra
+
+if TYPE_CHECKING:
+    from lineproof.proof.evaluate import Evaluation
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="a sealed bundle")],
+    dataset: Annotated[Path, typer.Argument(help="a dataset folder made by `lineproof data import`")],
+    split: Annotated[str, typer.Option(help="train, val, test, or all")] = "test",
+    line: Annotated[Path | None, typer.Option(help="a line file whose rules decide; default: the bundle's own")] = None,
+    provider: Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="also write the figures to this JSON file")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure mAP, escapes and overkill of a bundle on annotated parts.
+
+    Example: `lineproof evaluate runs/tiles/bundle data/tiles --split val`
+    """
+    require_extra("proof", "scipy", "faster_coco_eval")
+    from rich.progress import track
+
+    from lineproof.atomic import write_json
+    from lineproof.bundle.open import open_bundle
+    from lineproof.cli.assemble import bundle_limits, ready_engine
+    from lineproof.data.dataset import open_dataset
+    from lineproof.data.subset import samples_of
+    from lineproof.proof.evaluate import align_classes, detect_all
+    from lineproof.proof.evaluate import evaluate as score
+    from lineproof.rules.tolerance import Rules
+
+    data = open_dataset(dataset)
+    sealed = open_bundle(bundle)
+    rules = Rules()
+    if line is not None:
+        from lineproof.linefile import load_line
+
+        rules = load_line(line).rules
+    limits = bundle_limits(sealed, rules)
+    samples = align_classes(samples_of(data, split), data.classes, sealed.manifest.classes)
+    engine = ready_engine(sealed, provider)
+    bar = iter(track(range(len(samples)), "inspecting", console=messages, disable=not messages.is_terminal))
+    found = detect_all(engine, samples, lambda: next(bar, None))
+    result = score(samples, found, sealed.manifest.classes, limits)
+    facts: dict[str, object] = {
+        "bundle": sealed.digest,
+        "dataset": data.content_hash,
+        "split": split,
+        **result.as_dict(),
+    }
+    if out is not None:
+        write_json(out, facts)
+    emit(facts, render(result, sealed.manifest.classes), as_json=as_json)
+
+
+def render(result: Evaluation, classes: tuple[str, ...]) -> str:
+    """The figures as a text table."""
+    lines = [f"{result.images} images of {result.groups} groups", "", f"{'class':<18}{'box AP50':>10}{'AP50-95':>10}"]
+    if result.masks:
+        lines[-1] += f"{'mask AP50':>12}{'AP50-95':>10}"
+    for name in (*classes, "all"):
+        pairs = [p.per_class[name] if name != "all" else (p.ap50, p.ap50_95) for p in (result.boxes, result.masks) if p]
+        row = f"{name:<18}{pairs[0][0]:>10.3f}{pairs[0][1]:>10.3f}"
+        lines.append(row + (f"{pairs[1][0]:>12.3f}{pairs[1][1]:>10.3f}" if len(pairs) > 1 else ""))
+    rates = result.rates
+    lines += ["", f"escapes   {rates.escape}", f"overkill  {rates.overkill}", f"review    {rates.review}", ""]
+    lines.append(f"{'truth':<8}" + "".join(f"{d:>8}" for d in rates.table["bad"]))
+    lines += [f"{truth:<8}" + "".join(f"{n:>8}" for n in row.values()) for truth, row in rates.table.items()]
+    if result.groups < result.images:
+        lines += [
+            "",
+            "The intervals count images as independent; images of one group are not: read them as too narrow.",
+        ]
+    return "\n".join(lines)
