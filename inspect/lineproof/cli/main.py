@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-import click
 import typer
+import typer.main
 
 from lineproof import __version__
 from lineproof.errors import LineproofError
@@ -16,6 +16,7 @@ app = typer.Typer(
     help="Adapt a pretrained detector to your defects, prove what it misses, run it on the line.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
+    add_completion=True,
     pretty_exceptions_enable=False,
 )
 
@@ -34,6 +35,10 @@ def _root(
         raise typer.Exit
 
 
+# Typer carries its own copy of click in newer releases; the base of its public BadParameter is right in all of them.
+_UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run one verb and exit with its code; errors are one line unless `--debug`."""
     args = list(sys.argv[1:] if argv is None else argv)
@@ -41,23 +46,32 @@ def main(argv: list[str] | None = None) -> None:
     if not debug:
         sys.excepthook = _one_line
     args = [arg for arg in args if arg != "--debug"]
+    command = typer.main.get_command(app)  # not app(): that would install a traceback printer of its own
     try:
-        code = app(args, prog_name="lineproof", standalone_mode=False)
+        code = command.main(args, prog_name="lineproof", standalone_mode=False)
     except LineproofError as error:
         if debug:
             raise
         _complain(str(error))
         sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
+    except _UsageError as error:
+        _complain(_usage(error))
         sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _complain("stopped by Ctrl-C")
         sys.exit(130)
     except BrokenPipeError:  # `lineproof … | head`
         sys.stderr.close()
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: BaseException) -> str:
+    """A wrong call, in one line, with where to look."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "lineproof"
+    words = error.format_message() if hasattr(error, "format_message") else str(error)
+    return f"{words.rstrip(".")} – see `{path} --help`"
 
 
 def _complain(line: str) -> None:

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from lineproof import atomic
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path):
+    target = tmp_path / "deep" / "a.json"
+    atomic.write_json(target, {"a": 1})
+    atomic.write_json(target, {"a": 2})
+    assert '"a": 2' in target.read_text()
+    assert [p.name for p in target.parent.iterdir()] == ["a.json"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    target = tmp_path / "a.txt"
+    atomic.write_text(target, "old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(atomic.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        atomic.write_text(target, "new")
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
