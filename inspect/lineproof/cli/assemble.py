@@ -6,7 +6,6 @@ from pathlib import Path
 
 from lineproof.bundle.open import Bundle, open_bundle
 from lineproof.core import Provenance
-from lineproof.core.threshold import Threshold
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.engine.probes import replay_probes
 from lineproof.inspector import Inspector
@@ -17,8 +16,7 @@ from lineproof.rules.tolerance import Rules
 def bundle_limits(bundle: Bundle, rules: Rules) -> tuple[Limit, ...]:
     """A line's rules resolved against the operating point sealed in the bundle."""
     manifest = bundle.manifest
-    thresholds = {name: Threshold(t.score, t.review_score) for name, t in manifest.thresholds.items()}
-    return compile_limits(rules, manifest.classes, thresholds, manifest.score_floor)
+    return compile_limits(rules, manifest.classes, manifest.operating_point, manifest.score_floor)
 
 
 def ready_engine(bundle: Bundle, provider: str = "auto", *, threads: int | None = None) -> OnnxEngine:

@@ -48,8 +48,8 @@ def evaluate(
     limits = bundle_limits(sealed, rules)
     samples = align_classes(samples_of(data, split), data.classes, sealed.manifest.classes)
     engine = ready_engine(sealed, provider)
-    bar = iter(track(range(len(samples)), "inspecting", console=messages, disable=not messages.is_terminal))
-    found = detect_all(engine, samples, lambda: next(bar, None))
+    bar = track(samples, "inspecting", console=messages, disable=not messages.is_terminal)
+    found = detect_all(engine, bar)
     result = score(samples, found, sealed.manifest.classes, limits)
     facts: dict[str, object] = {
         "bundle": sealed.digest,

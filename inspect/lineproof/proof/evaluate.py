@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,13 +58,9 @@ def _renumbered(truth: Detections, lookup: list[int]) -> Detections:
     return Detections(truth.xyxy, truth.score, np.array(lookup, np.int32)[truth.class_id], truth.masks)
 
 
-def detect_all(engine: Engine, samples: Sequence[Sample], tick: Callable[[], None] = lambda: None) -> list[Detections]:
-    """Runtime detections of every sample, in order; `tick` is called after each (a progress bar)."""
-    found = []
-    for sample in samples:
-        found.append(engine.detect(read_image(sample.image))[0])
-        tick()
-    return found
+def detect_all(engine: Engine, samples: Iterable[Sample]) -> list[Detections]:
+    """Runtime detections of every sample, in order; wrap the samples to watch the progress."""
+    return [engine.detect(read_image(sample.image))[0] for sample in samples]
 
 
 def evaluate(

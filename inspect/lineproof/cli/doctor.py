@@ -1,0 +1,100 @@
+"""`lineproof doctor`: what this machine has, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+from pathlib import Path
+
+from lineproof.cli.output import JsonFlag, emit
+
+# extra → (module that must be importable, distribution whose version is shown)
+EXTRAS = {
+    "cpu or gpu": [("onnxruntime", "onnxruntime")],
+    "train": [
+        ("torch", "torch"),
+        ("ultralytics", "ultralytics"),
+        ("albumentations", "albumentations"),
+        ("onnx", "onnx"),
+        ("safetensors", "safetensors"),
+    ],
+    "proof": [
+        ("scipy", "scipy"),
+        ("matplotlib", "matplotlib"),
+        ("jinja2", "jinja2"),
+        ("faster_coco_eval", "faster-coco-eval"),
+    ],
+}
+
+
+def doctor(as_json: JsonFlag = False) -> None:
+    """Say what this machine has: versions, providers, cameras, bases – and what to install for the rest.
+
+    Example: `lineproof doctor`
+    """
+    facts: dict[str, object] = {
+        "python": sys.version.split()[0],
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "lineproof": importlib.metadata.version("lineproof"),
+        "packages": _packages(),
+        "providers": _providers(),
+        "cameras": _cameras(),
+        "weights": os.environ.get("LINEPROOF_WEIGHTS", ""),
+        "missing": _missing(),
+    }
+    emit(facts, _words(facts), as_json=as_json)
+
+
+def _packages() -> dict[str, str]:
+    found = {"opencv": "opencv-python-headless", "numpy": "numpy", "fastapi": "fastapi", "sqlalchemy": "sqlalchemy"}
+    wanted = (
+        found | {name: name for pairs in EXTRAS.values() for _, name in pairs} | {"onnxruntime-gpu": "onnxruntime-gpu"}
+    )
+    return {name: version for name, dist in wanted.items() if (version := _version(dist))}
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _providers() -> list[str]:
+    """Execution providers built into the installed onnxruntime; the hardware may still refuse one."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        return []
+    import onnxruntime
+
+    return list(onnxruntime.get_available_providers())
+
+
+def _cameras() -> list[str]:
+    """Video devices of this machine; none are opened, a line may be using them."""
+    return sorted(str(path) for path in Path("/dev").glob("video*"))
+
+
+def _missing() -> dict[str, str]:
+    """Extra → the command that brings it, for each with a module missing."""
+    return {
+        extra: f"pip install 'lineproof[{extra.split()[0]}]'"
+        for extra, pairs in EXTRAS.items()
+        if any(importlib.util.find_spec(module) is None for module, _ in pairs)
+    }
+
+
+def _words(facts: dict[str, object]) -> str:
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            shown = ", ".join(f"{key} {item}" for key, item in value.items())
+        elif isinstance(value, list):
+            shown = ", ".join(map(str, value))
+        else:
+            shown = str(value)
+        lines.append(f"{name:<11}{shown or 'none'}")
+    return "\n".join(lines)
