@@ -5,17 +5,29 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+from lineproof.errors import InputError
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write beside the target, flush to the disk, then rename over it (survives `kill -9` and power loss)."""
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file beside the target to write to, flushed to the disk and renamed over it in the end, or gone after an error.
+
+    Raises:
+        InputError: the target is a device or the like, which a rename would destroy.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{path}: not a regular file", hint="name a file in a folder")
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         part.chmod(0o644)  # mkstemp makes 0600; a bundle or record is read by others
@@ -23,6 +35,12 @@ def write_bytes(path: Path, data: bytes) -> None:
     finally:
         part.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write beside the target, flush to the disk, then rename over it (survives `kill -9` and power loss)."""
+    with replacing(path) as file:
+        file.write(data)
 
 
 def write_text(path: Path, text: str) -> None:

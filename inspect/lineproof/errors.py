@@ -5,6 +5,7 @@ LineproofError                 one clear line: what, where, the remedy
 │   ├── SettingsError          a YAML file has a wrong key or value
 │   ├── DatasetError           annotations or images that cannot be used
 │   ├── ImageError             bytes that are no usable image
+│   │   └── ImageTooLarge      more pixels than allowed; told from the header, before memory is taken
 │   └── WeightsError           a base that cannot be found or read
 ├── BundleError                a bundle that is no bundle, or was changed after sealing
 ├── GateError                  the answer is no: a gate was not met (exit code 1)
@@ -15,7 +16,8 @@ LineproofError                 one clear line: what, where, the remedy
 ├── SourceError                frames cannot be had
 │   ├── SourceEnded            a replay is through; not a fault
 │   ├── SourceTimeout          no frame inside the time asked for
-│   └── SourceLost             the device is gone; a fresh handle is needed
+│   ├── SourceLost             the device is gone; a fresh handle is needed
+│   └── FrameError             one frame is unusable; the next may be good
 ├── SignalError                the outside world did not take the verdict
 └── RecordError                a record could not be written
 """
@@ -52,6 +54,10 @@ class DatasetError(InputError):
 
 class ImageError(InputError):
     """Bytes that are no usable image."""
+
+
+class ImageTooLarge(ImageError):
+    """More pixels than allowed; told from the header, before memory is taken."""
 
 
 class WeightsError(InputError):
@@ -98,6 +104,15 @@ class SourceTimeout(SourceError):
 
 class SourceLost(SourceError):
     """The device is gone; a fresh handle is needed."""
+
+
+class FrameError(SourceError):
+    """One frame is unusable; the part it showed is named, and the next frame may be good."""
+
+    def __init__(self, message: str, *, part_id: str, origin: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.part_id = part_id
+        self.origin = origin
 
 
 class SignalError(LineproofError):

@@ -62,4 +62,5 @@ class Inspector:
             image_wh=frame.wh,
             origin=frame.origin,
             grabbed_at=frame.grabbed_at,
+            grabbed_ns=frame.grabbed_ns,
         )

@@ -21,6 +21,7 @@ class Source(Protocol):
             SourceEnded: a replay is through.
             SourceTimeout: nothing came within `timeout_s`.
             SourceLost: the handle is dead; only a fresh one can help.
+            FrameError: a frame came and is unusable; it names the part, and the next frame may be good.
         """
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
+from lineproof import __version__
 from lineproof.cli.output import JsonFlag, emit
 
 # extra → (module that must be importable, distribution whose version is shown)
@@ -39,7 +40,7 @@ def doctor(as_json: JsonFlag = False) -> None:
         "python": sys.version.split()[0],
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cores": os.cpu_count(),
-        "lineproof": importlib.metadata.version("lineproof"),
+        "lineproof": __version__,
         "packages": _packages(),
         "providers": _providers(),
         "cameras": _cameras(),

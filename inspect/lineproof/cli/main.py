@@ -71,7 +71,7 @@ def _usage(error: BaseException) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "lineproof"
     words = error.format_message() if hasattr(error, "format_message") else str(error)
-    return f"{words.rstrip(".")} – see `{path} --help`"
+    return f"{words.rstrip('.')} – see `{path} --help`"
 
 
 def _complain(line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from pathlib import Path
 
 import cv2
@@ -11,11 +12,12 @@ from PIL import Image as Header
 from PIL import UnidentifiedImageError
 
 from lineproof.core.frame import Image
-from lineproof.errors import ImageError
+from lineproof.errors import ImageError, ImageTooLarge
 
 MAX_PIXELS = 50_000_000  # 8k × 6k; the same as OpenCV's own limit set in lineproof/__init__.py
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 _EIGHT_BIT_MODES = ("L", "RGB", "P", "1")
+_header_lock = threading.Lock()  # Pillow's own limit is one global of the process; HTTP reads headers in several threads
 
 
 def decode_image(data: bytes, what: str, *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -44,16 +46,20 @@ def check_header(data: bytes, what: str, *, max_pixels: int = MAX_PIXELS) -> tup
     """Width and height as stored, from the header alone; raises ImageError for anything `decode_image` would refuse."""
     if not data:
         raise ImageError(f"{what}: 0 bytes", hint="send the image as the request body, or check the copy")
-    limit, Header.MAX_IMAGE_PIXELS = Header.MAX_IMAGE_PIXELS, None  # the limit below is ours, with our words
-    try:
-        with Header.open(io.BytesIO(data), formats=FORMATS) as header:
-            width, height, mode = header.width, header.height, header.mode
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        raise ImageError(f"{what}: not an image", hint=f"{', '.join(FORMATS)} are understood") from None
-    finally:
-        Header.MAX_IMAGE_PIXELS = limit
+    with _header_lock:
+        limit, Header.MAX_IMAGE_PIXELS = Header.MAX_IMAGE_PIXELS, None  # the limit below is ours, with our words
+        try:
+            with Header.open(io.BytesIO(data), formats=FORMATS) as header:
+                width, height, mode = header.width, header.height, header.mode
+                if ";16" not in mode and any(";16" in str(tile.args) for tile in header.tile):  # colour is "RGB", too
+                    mode += ";16"
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Warning):  # a Warning where they are errors
+            raise ImageError(f"{what}: not an image", hint=f"{', '.join(FORMATS)} are understood") from None
+        finally:
+            Header.MAX_IMAGE_PIXELS = limit
     if width * height > max_pixels:
-        raise ImageError(f"{what}: {width}×{height} is more than {max_pixels / 1e6:.0f} megapixels", hint="send a crop")
+        megapixels = f"{width}×{height} is more than {max_pixels / 1e6:.0f} megapixels"
+        raise ImageTooLarge(f"{what}: {megapixels}", hint="send a crop")
     if mode in ("RGBA", "LA", "PA", "RGBa", "La", "CMYK"):
         raise ImageError(f"{what}: {len(mode)} channels ({mode})", hint="save it as plain 8-bit grey or RGB")
     if mode not in _EIGHT_BIT_MODES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -49,6 +50,7 @@ class Inspection:
     image_wh: tuple[int, int] = (0, 0)  # (0, 0) when no frame was had
     origin: str = ""
     grabbed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    grabbed_ns: int = field(default_factory=time.monotonic_ns)  # the same moment by the clock that never jumps
     inspection_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property

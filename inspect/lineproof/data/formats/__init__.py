@@ -1,0 +1,1 @@
+"""One module per annotation format: each turns files into Samples, and says by name what it cannot use."""
