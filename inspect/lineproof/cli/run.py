@@ -1,0 +1,132 @@
+"""`lineproof run`: the camera loop of a line file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lineproof.cli.output import JsonFlag, emit, messages
+
+if TYPE_CHECKING:
+    from lineproof.line.loop import Line
+    from lineproof.line.truth import TruthTally
+    from lineproof.linefile import LineFile
+    from lineproof.records.journal import Journal
+
+
+def run(
+    line: Annotated[Path, typer.Argument(help="the line file", metavar="LINE.yaml")],
+    max_parts: Annotated[int | None, typer.Option(min=1, help="end after so many parts")] = None,
+    duration: Annotated[float | None, typer.Option(min=0, help="end after so many seconds")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="the dataset that is replayed: count decisions against its annotations")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="only the summary at the end")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Inspect what the camera of a line file sees, until Ctrl-C, a limit, or the end of a replay.
+
+    Shows a live table on a terminal and a line per part elsewhere; prints a summary at the end.
+
+    Example: `lineproof run line.yaml --max-parts 300`
+    """
+    from lineproof.cli.summary import summary, summary_text
+    from lineproof.linefile import load_line
+
+    settings = load_line(line)
+    tally = None if truth is None else _tally(truth)
+    with ExitStack() as stack:
+        running, journal = _assemble(line, settings, tally, stack, quiet=quiet)
+        with _stopped_by_signals(running), _screen(running, settings, journal, quiet=quiet):
+            running.run(max_parts=max_parts, duration_s=duration)
+        stack.pop_all()  # the line has closed them
+    facts = summary(settings.name, running, journal, tally)
+    emit(facts, summary_text(facts), as_json=as_json)
+
+
+def _assemble(
+    path: Path, settings: LineFile, tally: TruthTally | None, stack: ExitStack, *, quiet: bool
+) -> tuple[Line, Journal | None]:
+    """Concrete parts, the camera last: its frames must not grow old while the model loads."""
+    from lineproof.cli.assemble import build_inspector
+    from lineproof.errors import SettingsError
+    from lineproof.line.loop import Line
+    from lineproof.linefile import line_digest
+    from lineproof.records.journal import Journal
+    from lineproof.signals.console import ConsoleSignal
+    from lineproof.sources.open import open_source
+
+    if settings.source is None:
+        raise SettingsError(
+            f"{path}: no `source`", hint="say where frames come from, e.g. source: {kind: camera, index: 0}"
+        )
+    inspector = build_inspector(settings.bundle, settings.rules, settings.provider, line_digest(path))
+    journal = None if settings.records is None else Journal.open(settings.records)
+    if journal is not None:
+        stack.callback(journal.close)
+    source = open_source(settings.source)
+    stack.callback(source.close)
+    line = Line(
+        inspector,
+        source,
+        ConsoleSignal(messages, quiet=quiet or messages.is_terminal),
+        [recorder for recorder in (journal, tally) if recorder is not None],
+        settings.line,
+        source_id=settings.source.name,
+        view=settings.source.view,
+        on_demand=settings.source.on_demand,
+    )
+    return line, journal
+
+
+def _tally(dataset: Path) -> TruthTally:
+    from lineproof.data.dataset import open_dataset
+    from lineproof.line.truth import TruthTally
+
+    data = open_dataset(dataset)
+    return TruthTally({data.name_of(sample): sample.ok for sample in data.samples})
+
+
+@contextmanager
+def _stopped_by_signals(line: Line) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the line cleanly; a second one ends it at once."""
+    import signal
+    from types import FrameType
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        signal.signal(number, before[signal.Signals(number)])
+        line.stop()
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _screen(line: Line, settings: LineFile, journal: Journal | None, *, quiet: bool) -> Iterator[None]:
+    """The live table, drawn by a thread of its own: a slow terminal cannot delay a decision."""
+    from rich.live import Live
+
+    from lineproof.line.live import LiveView
+
+    if quiet or not messages.is_terminal:
+        yield
+        return
+
+    def records_health() -> str:
+        health = journal.health() if journal is not None else None
+        return health.last_error if health is not None and health.failing else ""
+
+    view = LiveView(line, f"{settings.name} · {settings.bundle.name} · Ctrl-C ends", records_health)
+    with Live(get_renderable=view.render, console=messages, refresh_per_second=4, transient=True):
+        yield

@@ -1,0 +1,54 @@
+"""The line file: what to look at, what is tolerated, what to keep; every room brings its own section."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from lineproof.errors import SettingsError
+from lineproof.line.settings import LineSettings
+from lineproof.records.settings import RecordSettings
+from lineproof.rules.tolerance import Rules
+from lineproof.serve.settings import ServeSettings
+from lineproof.settings import StrictModel, load_settings
+from lineproof.sources.settings import SourceSettings
+
+
+class LineFile(StrictModel):
+    """Everything about one line; relative paths start at the folder of the file."""
+
+    name: str = Field(min_length=1, description="what the plant calls this line")
+    bundle: Path = Field(description="the sealed bundle that decides")
+    provider: Literal["auto", "cpu", "cuda", "tensorrt"] = Field(
+        default="auto", description="required hardware; `auto` may fall back to the CPU and says so"
+    )
+    source: SourceSettings | None = Field(default=None, description="where frames come from; `run` needs it")
+    line: LineSettings = Field(default_factory=LineSettings, description="trigger, deadline and budgets")
+    rules: Rules = Field(default_factory=Rules, description="what is tolerated, per class")
+    records: RecordSettings | None = Field(default=None, description="what to keep; default: nothing is recorded")
+    serve: ServeSettings = Field(default_factory=ServeSettings, description="the HTTP door; default: loopback only")
+
+
+def load_line(path: Path) -> LineFile:
+    """Read a line file, its relative paths made absolute from its own folder; raises SettingsError naming the key."""
+    line = load_settings(path, LineFile)
+    folder = path.absolute().parent
+    changes: dict[str, object] = {"bundle": folder / line.bundle}
+    if line.source is not None:
+        changes["source"] = line.source.located(folder)
+    if line.records is not None:
+        changes["records"] = line.records.model_copy(update={"folder": folder / line.records.folder})
+    if line.serve.token_file is not None:
+        changes["serve"] = line.serve.model_copy(update={"token_file": folder / line.serve.token_file})
+    return line.model_copy(update=changes)
+
+
+def line_digest(path: Path) -> str:
+    """sha256 (hex) of the file as it is on disk: it goes into every record."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
