@@ -1,0 +1,44 @@
+"""Ready only when the bundle is verified, the engine warmed up, and its probes agree; said aloud, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lineproof.inspector import Inspector
+from lineproof.serve.errors import Refusal
+from lineproof.serve.schemas import BundleFacts
+
+
+class State(StrEnum):
+    """Where a server stands."""
+
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What loading brings: the inspector, and what to tell about its bundle."""
+
+    inspector: Inspector
+    facts: BundleFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The state, and why it is not READY."""
+
+    state: State
+    reason: str = ""
+    hint: str = ""
+    error: BaseException | None = None  # what loading raised
+
+    def refusal(self) -> Refusal:
+        """The 503 of a server that is not ready."""
+        return Refusal("not_ready", self.reason, hint=self.hint, headers={"Retry-After": "1"})
+
+
+LOADING = Readiness(State.LOADING, "the bundle is being verified, warmed up and probed", "wait and ask again")
+READY = Readiness(State.READY)
