@@ -1,0 +1,172 @@
+"""The gate between training and sealing: the runtime engine must see what the trained model sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from lineproof.adapt.trained_model import TrainedModel
+from lineproof.bundle.manifest import ParityReport
+from lineproof.core import Detections
+from lineproof.core.boxes import box_iou
+from lineproof.core.decode import read_image
+from lineproof.core.masks import mask_iou
+from lineproof.core.threshold import Threshold
+from lineproof.engine.pairing import pair_detections
+from lineproof.errors import ParityError
+from lineproof.ports import Engine
+from lineproof.rules.judge import Limit, compile_limits, judge
+from lineproof.rules.tolerance import Rules
+
+Progress = Callable[[int, int], None]  # images done, images in all
+
+# The two sides round differently (one offsets boxes by class in float32): a pair whose overlap is this near to the
+# suppression limit may be kept as two by one side and as one by the other.
+_NMS_TIE_IOU = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class ParityTolerance:
+    """How far the engine may be off on detections that can reject a part; the defaults suit a float32 export."""
+
+    box_px: float = 0.5
+    score: float = 0.01
+    mean_mask_iou: float = 0.9
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What has been seen so far."""
+
+    images: int = 0
+    matched: int = 0
+    trained_alone: int = 0
+    runtime_alone: int = 0
+    nms_ties: int = 0
+    box_px: float = 0.0
+    score: float = 0.0
+    flips: int = 0
+    mask_ious: list[float] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # each names its image
+
+    def report(self) -> ParityReport:
+        """The figures for the manifest."""
+        ious = self.mask_ious
+        return ParityReport(
+            images=self.images,
+            matched=self.matched,
+            unmatched_trained=self.trained_alone,
+            unmatched_runtime=self.runtime_alone,
+            nms_ties=self.nms_ties,
+            max_box_difference_px=self.box_px,
+            max_score_difference=self.score,
+            min_mask_iou=min(ious) if ious else None,
+            mean_mask_iou=float(np.mean(ious)) if ious else None,
+            decision_flips=self.flips,
+        )
+
+
+def check_parity(
+    engine: Engine,
+    trained: TrainedModel,
+    images: Sequence[Path],
+    thresholds: Mapping[str, Threshold],
+    *,
+    tolerance: ParityTolerance | None = None,
+    progress: Progress | None = None,
+) -> ParityReport:
+    """Compare engine and trained model on every image, at the thresholds the bundle will carry.
+
+    Raises:
+        ParityError: a decision differs, or a detection that can reject a part (at or above its class's review score)
+            is missing on one side or differs by more than the tolerance; names the image.
+    """
+    limits = compile_limits(Rules(), engine.classes, dict(thresholds), trained.spec.score_floor)
+    gate = _Gate(tolerance or ParityTolerance(), limits, trained.spec.nms_iou)
+    for index, path in enumerate(images):
+        pixels = read_image(path)
+        runtime, _ = engine.detect(pixels)
+        gate.compare(path.name, trained.detect(pixels), runtime)
+        if progress is not None:
+            progress(index + 1, len(images))
+    return gate.result()
+
+
+class _Gate:
+    """Compares image by image and keeps the tally."""
+
+    def __init__(self, tolerance: ParityTolerance, limits: tuple[Limit, ...], nms_iou: float) -> None:
+        self._tolerance = tolerance
+        self._limits = limits
+        self._review = np.array([limit.review_score for limit in limits], np.float32)
+        self._nms_iou = nms_iou
+        self._tally = _Tally()
+
+    def compare(self, name: str, trained: Detections, runtime: Detections) -> None:
+        """Add one image to the tally."""
+        self._tally.images += 1
+        pairs = pair_detections(trained, runtime, min_iou=0.5)
+        for row, partner in pairs:
+            self._pair(name, trained, row, runtime, partner)
+        self._tally.trained_alone += self._alone(name, "lost", trained, runtime, {row for row, _ in pairs})
+        self._tally.runtime_alone += self._alone(name, "invented", runtime, trained, {row for _, row in pairs})
+        expected, got = judge(trained, self._limits).decision, judge(runtime, self._limits).decision
+        if expected is not got:
+            self._tally.flips += 1
+            self._tally.problems.insert(0, f"{name}: the trained model decides {expected}, the engine {got}")
+
+    def result(self) -> ParityReport:
+        """The report; raises ParityError when anything was wrong."""
+        report = self._tally.report()
+        mean = report.mean_mask_iou
+        if mean is not None and mean < self._tolerance.mean_mask_iou:
+            self._tally.problems.append(
+                f"masks overlap by {mean:.3f} on average, needed {self._tolerance.mean_mask_iou}"
+            )
+        if self._tally.problems:
+            more = len(self._tally.problems) - 1
+            raise ParityError(
+                f"the exported model is not the trained one: {self._tally.problems[0]}"
+                + (f" (and {more} more differences)" if more else ""),
+                hint="nothing was sealed; export again, and report it when it stays",
+            )
+        return report
+
+    def _pair(self, name: str, trained: Detections, row: int, runtime: Detections, partner: int) -> None:
+        tally, tolerance = self._tally, self._tolerance
+        box_px = float(np.abs(trained.xyxy[row] - runtime.xyxy[partner]).max())
+        score = abs(float(trained.score[row]) - float(runtime.score[partner]))
+        tally.matched += 1
+        tally.box_px, tally.score = max(tally.box_px, box_px), max(tally.score, score)
+        if trained.masks is not None and runtime.masks is not None:
+            tally.mask_ious.append(mask_iou(trained.masks[row], runtime.masks[partner]))
+        if not self._counts(trained)[row]:
+            return
+        if box_px > tolerance.box_px:
+            tally.problems.append(f"{name}: a box is off by {box_px:.2f} px, allowed {tolerance.box_px}")
+        if score > tolerance.score:
+            tally.problems.append(f"{name}: a score is off by {score:.3f}, allowed {tolerance.score}")
+
+    def _alone(self, name: str, what: str, here: Detections, there: Detections, paired: set[int]) -> int:
+        """Detections of one side without a partner; suppression ties are counted apart."""
+        alone = 0
+        for row in sorted(set(range(len(here))) - paired):
+            if self._is_tie(here, row, there):
+                self._tally.nms_ties += 1
+                continue
+            alone += 1
+            if self._counts(here)[row]:
+                self._tally.problems.append(f"{name}: the engine {what} a detection of score {here.score[row]:.3f}")
+        return alone
+
+    def _is_tie(self, here: Detections, row: int, there: Detections) -> bool:
+        overlap = box_iou(here.xyxy[row : row + 1], there.xyxy)[0]
+        near = np.abs(overlap - self._nms_iou) < _NMS_TIE_IOU
+        return bool((near & (there.class_id == here.class_id[row])).any())
+
+    def _counts(self, detections: Detections) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Which detections can reject a part."""
+        return detections.score >= self._review[detections.class_id]

@@ -1,0 +1,39 @@
+"""What an engine must know about its model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from lineproof.bundle.manifest import Manifest, Task
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """The model's contract: what goes in, what comes out, what is kept."""
+
+    task: Task
+    classes: tuple[str, ...]
+    input_wh: tuple[int, int]  # of a dynamic model: the largest
+    dynamic: bool = False
+    pad_value: int = 114  # the grey ultralytics trains with
+    score_floor: float = 0.05
+    nms_iou: float = 0.7
+    max_detections: int = 300
+    # The lowest score that can reject a part: losing a detection at or above it to `max_detections` is an error.
+    decisive_score: float = 1.0
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """The contract a bundle was sealed with."""
+        return cls(
+            task=manifest.task,
+            classes=manifest.classes,
+            input_wh=manifest.input_wh,
+            dynamic=manifest.input.dynamic,
+            pad_value=manifest.input.pad_value,
+            score_floor=manifest.score_floor,
+            nms_iou=manifest.nms_iou,
+            max_detections=manifest.max_detections,
+            decisive_score=min(threshold.review_score for threshold in manifest.thresholds.values()),
+        )

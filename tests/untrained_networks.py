@@ -1,0 +1,47 @@
+"""Networks that were never trained and yet find things: enough to compare two ways of running them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from ultralytics.nn.tasks import BaseModel, DetectionModel, SegmentationModel
+
+from lineproof.bundle.manifest import Task
+
+CLASSES = ("bolt", "dent", "seam")
+
+
+def blobs(seed: int, width: int, height: int) -> np.ndarray:
+    """A colourful image of soft blobs, `(height, width, 3)` uint8 BGR."""
+    rng = np.random.default_rng(seed)
+    return cv2.resize(rng.integers(0, 256, (7, 9, 3), dtype=np.uint8), (width, height))
+
+
+def restless_network(task: Task, seed: int = 0) -> BaseModel:
+    """A YOLOv8n with random weights, tuned so that scores spread over 0..1 and boxes are a few cells wide."""
+    torch.manual_seed(seed)
+    kind, layout = (SegmentationModel, "yolov8n-seg.yaml") if task == "segment" else (DetectionModel, "yolov8n.yaml")
+    model = kind(layout, nc=len(CLASSES), verbose=False)
+    model.names = dict(enumerate(CLASSES))
+    _settle_batch_norms(model)
+    head = model.model[-1]
+    with torch.no_grad():
+        for scores, boxes in zip(head.cv3, head.cv2, strict=True):
+            scores[-1].weight.mul_(12)
+            scores[-1].bias.fill_(-2.0)
+            boxes[-1].weight.mul_(4)
+            boxes[-1].bias.copy_(-0.5 * torch.arange(head.reg_max).repeat(4))
+    return model.eval()
+
+
+def _settle_batch_norms(model: BaseModel) -> None:
+    """Statistics of real activations: with those of a fresh network every image looks the same to it."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 0.5
+    model.train()
+    images = torch.from_numpy(np.stack([blobs(seed, 96, 96).transpose(2, 0, 1) for seed in range(4)])).float() / 255
+    with torch.no_grad():
+        for _ in range(4):
+            model(images)
