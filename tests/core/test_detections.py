@@ -82,12 +82,13 @@ def test_mask_iou_of_filled_boxes_is_box_iou(boxes):
             assert mask_iou(a, b) == pytest.approx(float(table[i, j]), abs=1e-5)
 
 
-def test_polygons_round_trip():
+def test_polygons_outline_the_bitmap_in_frame_pixels():
     bitmap = np.zeros((30, 40), np.uint8)
     bitmap[5:20, 8:30] = 1
-    mask = BoxMask.from_full(bitmap)
-    again = BoxMask.from_polygons([p.astype(np.float32) for p in mask.polygons()], (40, 30))
-    assert mask_iou(mask, again) == 1.0
+    bitmap[25:27, 2:4] = 1
+    large, small = BoxMask.from_full(bitmap).polygons()
+    assert (large.min(axis=0).tolist(), large.max(axis=0).tolist()) == ([8, 5], [29, 19])
+    assert small.tolist() == [[2, 25], [2, 26], [3, 26], [3, 25]]
 
 
 def test_boxes_are_clipped_and_inverted_boxes_have_no_area():

@@ -34,14 +34,6 @@ class BoxMask:
         y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
         return cls(x0, y0, full[y0:y1, x0:x1].copy())
 
-    @classmethod
-    def from_polygons(cls, polygons: list[NDArray[np.float32]], image_wh: tuple[int, int]) -> BoxMask:
-        """Fill one or more polygons `(k, 2)` in pixels, on an image of `image_wh`."""
-        width, height = image_wh
-        canvas = np.zeros((height, width), np.uint8)
-        cv2.fillPoly(canvas, [np.round(p).astype(np.int32).reshape(-1, 1, 2) for p in polygons], (1,))
-        return cls.from_full(canvas)
-
     @property
     def area_px(self) -> int:
         """Number of set pixels."""
