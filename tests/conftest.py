@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test may depend on how busy the machine is.
+settings.register_profile("lineproof", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lineproof")
 
 REPO = Path(__file__).resolve().parent.parent
 
