@@ -34,7 +34,7 @@ class ParityTolerance:
 
     box_px: float = 0.5
     score: float = 0.01
-    mean_mask_iou: float = 0.9
+    mean_mask_iou: float = 0.95
 
 
 @dataclass(slots=True)

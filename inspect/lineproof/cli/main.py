@@ -9,6 +9,13 @@ import typer
 import typer.main
 
 from lineproof import __version__
+from lineproof.cli import bundle, data, records
+from lineproof.cli.demo import demo
+from lineproof.cli.doctor import doctor
+from lineproof.cli.evaluate import evaluate
+from lineproof.cli.run import run
+from lineproof.cli.serve import serve
+from lineproof.cli.train import export, train
 from lineproof.errors import LineproofError
 
 app = typer.Typer(
@@ -19,6 +26,18 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
 )
+
+
+app.command()(demo)
+app.add_typer(data.app)
+app.command()(train)
+app.command()(export)
+app.command()(evaluate)
+app.command()(run)
+app.command()(serve)
+app.add_typer(bundle.app)
+app.add_typer(records.app)
+app.command()(doctor)
 
 
 @app.callback(invoke_without_command=True)

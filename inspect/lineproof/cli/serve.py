@@ -174,6 +174,8 @@ def _run(server: uvicorn.Server, listener: socket.socket) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     server.run(sockets=[listener])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)  # a second one ends a process whose engine hangs
 
 
 def _welcome(plan: _Plan, url: str, *, with_token: bool) -> None:

@@ -1,0 +1,132 @@
+"""A network and a workspace to a trained network: epochs, metrics, best weights and a state to go on from."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ultralytics.nn.tasks import BaseModel
+from ultralytics.utils import LOGGER
+
+from lineproof.adapt.bases import Start
+from lineproof.adapt.device import choose_device, choose_precision
+from lineproof.adapt.network import read_safetensors, save_network
+from lineproof.adapt.progress import EpochRow, TrainProgress
+from lineproof.adapt.resume import TrainingState, load_state, save_state
+from lineproof.adapt.run_folder import RunFolder, RunRecord
+from lineproof.adapt.trainer import Job, trainer_for
+from lineproof.adapt.workspace import Workspace
+from lineproof.atomic import write_text
+
+
+def finetune(
+    start: Start,
+    workspace: Workspace,
+    record: RunRecord,
+    folder: RunFolder,
+    progress: TrainProgress,
+    *,
+    device: str = "auto",
+) -> BaseModel:
+    """Train as the record says and return the best network; goes on from the folder's state where there is one.
+
+    Writes metrics.jsonl, best.safetensors and the state after every epoch, each whole or not at all.
+
+    Raises:
+        InputError: the device is not there, or the state is damaged.
+        GateError: augmentation is not what was asked for, or training diverged.
+    """
+    state = load_state(folder.state) if folder.state.is_file() else None
+    if state is None or not state.finished:
+        _train(start, workspace, record, folder, progress, device, state)
+    return read_safetensors(folder.best).network()
+
+
+def _train(
+    start: Start,
+    workspace: Workspace,
+    record: RunRecord,
+    folder: RunFolder,
+    progress: TrainProgress,
+    device: str,
+    state: TrainingState | None,
+) -> None:
+    recipe = record.recipe
+    place = choose_device(device)
+    precision = choose_precision(recipe.precision, place)
+    folder.update(device=str(place), precision=precision.name)
+    keeper = _Keeper(start, folder, progress, state)
+    job = Job(
+        workspace=workspace,
+        recipe=recipe,
+        augmentation=record.augmentation,
+        network=start.network,
+        device=place,
+        precision=precision,
+        folder=folder.scratch,
+        resumed=state,
+        on_begin=lambda done, batches: progress.begin(recipe.epochs, done, batches),
+        on_batch=progress.batch,
+        on_epoch=keeper.epoch,
+    )
+    with _quiet(folder.log):
+        trainer_for(job).train()
+
+
+class _Keeper:
+    """Writes what an epoch leaves behind; the state last, so that it never speaks of files that are not there."""
+
+    def __init__(self, start: Start, folder: RunFolder, progress: TrainProgress, state: TrainingState | None) -> None:
+        self._start = start
+        self._folder = folder
+        self._progress = progress
+        self._rows = _read_rows(folder.metrics)[: state.epochs_done] if state else []
+
+    def epoch(self, row: EpochRow, state: TrainingState, average: BaseModel) -> None:
+        """Keep one epoch."""
+        self._rows.append(json.dumps(row.as_dict()))
+        write_text(self._folder.metrics, "\n".join(self._rows) + "\n")
+        if state.best_epoch == row.epoch:
+            facts = {"licence": "AGPL-3.0", "epoch": str(row.epoch)}
+            save_network(self._folder.best, average, self._start.architecture, facts)
+        save_state(self._folder.state, state)
+        took = self._folder.read().seconds + row.train_s + row.val_s
+        status = "trained" if state.finished else "training"
+        self._folder.update(best_epoch=state.best_epoch, seconds=round(took, 1), status=status)
+        self._progress.epoch(row)
+
+
+def _read_rows(path: Path) -> list[str]:
+    return path.read_text("utf-8").splitlines() if path.is_file() else []
+
+
+def read_metrics(path: Path) -> list[EpochRow]:
+    """The epochs of a run."""
+    return [EpochRow(**json.loads(line)) for line in _read_rows(path)]
+
+
+@contextmanager
+def _quiet(log: Path) -> Iterator[None]:
+    """Warnings of ultralytics and of Python go to a file, banners and tables go nowhere."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    python = logging.getLogger("py.warnings")
+    before, level = LOGGER.handlers, LOGGER.level
+    LOGGER.handlers = [handler]
+    LOGGER.setLevel(logging.WARNING)
+    python.addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            logging.captureWarnings(capture=True)
+            yield
+    finally:
+        logging.captureWarnings(capture=False)
+        python.removeHandler(handler)
+        LOGGER.handlers = before
+        LOGGER.setLevel(level)
+        handler.close()

@@ -1,0 +1,81 @@
+"""The table of contents of training: annotated images in, a sealed bundle out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lineproof.adapt.begin import Wish, begin_run, gone_unless_begun, resume_run
+from lineproof.adapt.curves import draw_curves
+from lineproof.adapt.finetune import finetune, read_metrics
+from lineproof.adapt.network import read_safetensors
+from lineproof.adapt.progress import TrainProgress
+from lineproof.adapt.run_folder import RunFolder, RunRecord, check_same_data
+from lineproof.adapt.sealing import Sealed, seal_run
+from lineproof.adapt.workspace import prepare_workspace
+from lineproof.data.dataset import open_dataset
+from lineproof.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A run that came to its end."""
+
+    folder: RunFolder
+    record: RunRecord
+    sealed: Sealed
+
+
+def train(data: Path, out: Path, wish: Wish, progress: TrainProgress) -> Trained:
+    """Adapt a base to a dataset; Ctrl-C at any moment leaves a run that `resume` continues.
+
+    Raises:
+        InputError: dataset, recipe, base or device cannot be used; nothing is left behind.
+        GateError: augmentation is not installed, training diverged, or the exported model decides otherwise.
+    """
+    dataset = open_dataset(data)
+    folder, start = begin_run(dataset, out, wish, progress)
+    with gone_unless_begun(folder):
+        record = folder.read()
+        workspace = prepare_workspace(dataset, record.task, folder.workspace)
+        network = finetune(start, workspace, record, folder, progress, device=wish.device)
+        draw_curves(folder.curves, read_metrics(folder.metrics), folder.read().best_epoch)
+        sealed = seal_run(folder, folder.bundle, network, dataset, progress)
+    return Trained(folder, folder.read(), sealed)
+
+
+def resume(data: Path, out: Path, device: str, progress: TrainProgress) -> Trained:
+    """Go on with an interrupted run from its last finished epoch.
+
+    Raises:
+        InputError: there is no run, or its data changed since.
+        GateError: as `train`.
+    """
+    dataset = open_dataset(data)
+    folder, start = resume_run(dataset, out, progress)
+    record = folder.read()
+    workspace = prepare_workspace(dataset, record.task, folder.workspace)
+    network = finetune(start, workspace, record, folder, progress, device=device)
+    draw_curves(folder.curves, read_metrics(folder.metrics), folder.read().best_epoch)
+    sealed = seal_run(folder, folder.bundle, network, dataset, progress, overwrite=True)
+    return Trained(folder, folder.read(), sealed)
+
+
+def export(
+    run: Path, out: Path, data: Path | None, progress: TrainProgress, *, dynamic: bool = False, overwrite: bool = False
+) -> Trained:
+    """Seal the best network of a run once more; `data` says where its dataset is now.
+
+    Raises:
+        InputError: no run, nothing trained yet, or another dataset.
+        ParityError: the exported model decides otherwise than the trained one.
+    """
+    folder = RunFolder.existing(run)
+    record = folder.read()
+    if not folder.best.is_file():
+        raise InputError(f"{run}: no epoch was finished yet", hint="go on with `lineproof train … --resume`")
+    dataset = open_dataset(data or Path(record.dataset))
+    check_same_data(record, dataset)
+    network = read_safetensors(folder.best).network()
+    sealed = seal_run(folder, out, network, dataset, progress, dynamic=dynamic, overwrite=overwrite)
+    return Trained(folder, folder.read(), sealed)

@@ -1,0 +1,102 @@
+"""How to train: every number of a fine-tune, strict, in one YAML file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from lineproof.adapt.presets import find_preset
+from lineproof.settings import StrictModel, load_settings, parse_settings
+
+STRIDE = 32  # of the coarsest grid of the network
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _whole_strides(side: int) -> int:
+    if side % STRIDE:
+        raise ValueError(f"{side} is not a multiple of {STRIDE}")
+    return side
+
+
+ImageSize = Annotated[int, Field(ge=64, le=2048), AfterValidator(_whole_strides)]
+
+
+class Geometry(StrictModel):
+    """Augmentation that moves pixels: done by the trainer itself, which moves boxes and masks along exactly."""
+
+    mosaic: Fraction = Field(default=1.0, description="probability of composing four images into one")
+    close_mosaic: int = Field(default=10, ge=0, description="last epochs without mosaic, mixup and copy-paste")
+    mixup: Fraction = Field(default=0.0, description="probability of blending two images")
+    copy_paste: Fraction = Field(default=0.0, description="share of defects copied elsewhere (segmentation)")
+    degrees: float = Field(default=0.0, ge=0, le=180, description="rotation up to ± this many degrees")
+    translate: Fraction = Field(default=0.1, description="shift up to ± this share of the image")
+    scale: Fraction = Field(default=0.5, description="zoom between 1 − scale and 1 + scale")
+    shear: float = Field(default=0.0, ge=0, le=45, description="shear up to ± this many degrees")
+    flip_left_right: Fraction = Field(default=0.5, description="probability of mirroring")
+    flip_up_down: Fraction = Field(default=0.5, description="probability of turning upside down")
+
+
+class Colour(StrictModel):
+    """Colour jitter of the trainer; zero for mono cameras, and where colour is what tells a defect."""
+
+    hue: Fraction = Field(default=0.0, description="± share of the colour circle")
+    saturation: Fraction = Field(default=0.0, description="± share")
+    value: Fraction = Field(default=0.4, description="± share of brightness")
+
+
+class LossWeights(StrictModel):
+    """Gains of the parts of the loss."""
+
+    box: float = Field(default=7.5, gt=0, description="overlap of boxes")
+    classes: float = Field(default=0.5, gt=0, description="classification")
+    distribution: float = Field(default=1.5, gt=0, description="distribution of box edges")
+    balance_classes: Fraction = Field(default=0.0, description="0: as they come; 1: rare classes weigh inversely")
+
+
+class Recipe(StrictModel):
+    """The content of a recipe file."""
+
+    imgsz: ImageSize = Field(default=320, description="longer side of the network's input in pixels")
+    epochs: int = Field(default=60, ge=1, le=10_000, description="passes over the training images")
+    patience: int = Field(default=25, ge=1, description="stop after so many epochs without a better validation")
+    val_every: int = Field(default=1, ge=1, description="validate after every so many epochs, and after the last")
+    batch: int = Field(default=16, ge=1, le=1024, description="images at a time")
+    nominal_batch: int = Field(default=32, ge=1, description="images per step of the optimiser; gradients add up")
+    optimiser: Literal["AdamW", "SGD", "MuSGD"] = Field(default="AdamW", description="how weights are updated")
+    lr0: float = Field(default=0.001, gt=0, le=1, description="learning rate at its highest")
+    lrf: Fraction = Field(default=0.01, description="learning rate at the end, as a share of lr0")
+    schedule: Literal["cosine", "linear"] = Field(default="cosine", description="how the learning rate falls")
+    momentum: Fraction = Field(default=0.9, description="momentum of SGD, first beta of AdamW")
+    weight_decay: float = Field(default=0.0005, ge=0, le=1, description="pull of the weights towards zero")
+    warmup_epochs: float = Field(default=2.0, ge=0, description="epochs over which the learning rate rises")
+    frozen_layers: int = Field(default=0, ge=0, le=21, description="first layers that keep the base's weights")
+    augment: str = Field(default="industrial", description="augmentation preset: a name, or a file")
+    geometry: Geometry = Field(default=Geometry(), description="augmentation that moves pixels")
+    colour: Colour = Field(default=Colour(), description="colour jitter")
+    loss: LossWeights = Field(default=LossWeights(), description="gains of the loss")
+    mask_ratio: Literal[1, 2, 4] = Field(default=4, description="masks are learnt at 1/ratio of the input size")
+    seed: int = Field(default=0, ge=0, lt=2**20, description="of weights, order and augmentation")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="auto: bf16 where the processor computes it natively, else fp32 (GPU: mixed)"
+    )
+    workers: int = Field(default=8, ge=0, le=64, description="processes that load images for a GPU; a CPU needs none")
+    cache: bool = Field(default=True, description="keep the resized images in memory when they fit")
+
+    @model_validator(mode="after")
+    def _steps_are_whole_batches(self) -> Self:
+        if self.nominal_batch < self.batch:
+            raise ValueError(f"nominal_batch {self.nominal_batch} is less than batch {self.batch}")
+        return self
+
+
+def load_recipe(name: str) -> Recipe:
+    """A recipe by name (`default`, `quick`, …) or from a file; raises SettingsError that names file and key."""
+    return load_settings(find_preset("recipes", name), Recipe)
+
+
+def with_changes(recipe: Recipe, **changes: int | None) -> Recipe:
+    """The recipe with what the command line said instead; None keeps what it has; validated again."""
+    said = {key: value for key, value in changes.items() if value is not None}
+    return parse_settings({**recipe.model_dump(), **said}, Recipe, "command line")

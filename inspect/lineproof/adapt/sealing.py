@@ -1,0 +1,145 @@
+"""From a trained network to a sealed bundle: everything measured through the runtime engine, on validation images."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import JsonValue
+from ultralytics.nn.tasks import BaseModel
+
+from lineproof.adapt.export import Exported, export_onnx
+from lineproof.adapt.parity import check_parity
+from lineproof.adapt.probes import choose_probes
+from lineproof.adapt.progress import TrainProgress
+from lineproof.adapt.run_folder import RunFolder, RunRecord
+from lineproof.adapt.sheet import draw_sheet
+from lineproof.adapt.trained_model import TrainedModel
+from lineproof.atomic import write_json
+from lineproof.bundle.manifest import ClassThreshold, DatasetCard, InputSpec, Manifest, ParityReport
+from lineproof.bundle.open import Bundle
+from lineproof.bundle.probes import Probe
+from lineproof.bundle.seal import seal
+from lineproof.core import Detections, Sample
+from lineproof.core.threshold import Threshold
+from lineproof.data.dataset import Dataset
+from lineproof.data.subset import samples_of
+from lineproof.engine.onnx_engine import OnnxEngine
+from lineproof.engine.spec import EngineSpec
+from lineproof.proof.evaluate import Evaluation, detect_all, evaluate
+from lineproof.proof.thresholds import choose_thresholds
+from lineproof.rules.judge import compile_limits
+from lineproof.rules.tolerance import Rules
+
+# Low enough that the tail of the precision-recall curve is measured and a review band fits below every threshold.
+SCORE_FLOOR = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A bundle with the figures it was sealed with."""
+
+    bundle: Bundle
+    evaluation: Evaluation
+    parity: ParityReport
+    thresholds: Mapping[str, Threshold]
+
+
+def seal_run(
+    folder: RunFolder,
+    out: Path,
+    network: BaseModel,
+    dataset: Dataset,
+    progress: TrainProgress,
+    *,
+    dynamic: bool = False,
+    overwrite: bool = False,
+) -> Sealed:
+    """Export, choose thresholds, prove parity, choose probes, seal.
+
+    Raises:
+        ParityError: the engine decides otherwise than the trained network; nothing is sealed.
+        BundleError: `out` is there already.
+    """
+    record = folder.read()
+    samples = samples_of(dataset, "val")
+    progress.say("exporting to ONNX")
+    exported = export_onnx(network, (record.recipe.imgsz, record.recipe.imgsz), dynamic=dynamic)
+    spec = EngineSpec(exported.task, exported.classes, exported.input_wh, exported.dynamic, score_floor=SCORE_FLOOR)
+    engine = OnnxEngine.from_model(exported.onnx, spec, "cpu")
+    progress.say(f"measuring {len(samples)} validation images through the runtime engine")
+    found = detect_all(engine, samples)
+    thresholds = choose_thresholds([s.truth for s in samples], found, dataset.classes, SCORE_FLOOR)
+    evaluation = _evaluate(samples, found, dataset.classes, thresholds)
+    draw_sheet(folder.sheet, samples, found, dataset.classes, thresholds)
+    progress.say("comparing the runtime engine with the trained network")
+    parity = check_parity(engine, TrainedModel(network, spec), [s.image for s in samples], thresholds)
+    write_json(folder.parity, parity.model_dump(mode="json"))
+    probes = choose_probes(engine, samples, thresholds)
+    manifest = _manifest(record, folder, exported, spec, dataset, thresholds, parity, evaluation)
+    bundle = _seal(out, manifest, exported, probes, overwrite=overwrite)
+    folder.update(status="sealed", validation=_figures(evaluation))
+    return Sealed(bundle, evaluation, parity, thresholds)
+
+
+def _evaluate(
+    samples: Sequence[Sample],
+    found: Sequence[Detections],
+    classes: tuple[str, ...],
+    thresholds: dict[str, Threshold],
+) -> Evaluation:
+    return evaluate(samples, found, classes, compile_limits(Rules(), classes, thresholds, SCORE_FLOOR))
+
+
+def _manifest(
+    record: RunRecord,
+    folder: RunFolder,
+    exported: Exported,
+    spec: EngineSpec,
+    dataset: Dataset,
+    thresholds: Mapping[str, Threshold],
+    parity: ParityReport,
+    evaluation: Evaluation,
+) -> Manifest:
+    width, height = exported.input_wh
+    return Manifest(
+        name=folder.root.resolve().name or "bundle",
+        task=exported.task,
+        classes=exported.classes,
+        input=InputSpec(width=width, height=height, dynamic=exported.dynamic, pad_value=spec.pad_value),
+        thresholds={n: ClassThreshold(score=t.score, review_score=t.review_score) for n, t in thresholds.items()},
+        score_floor=spec.score_floor,
+        nms_iou=spec.nms_iou,
+        max_detections=spec.max_detections,
+        base=record.base,
+        dataset=DatasetCard(name=dataset.root.name, content_hash=dataset.content_hash, counts=_counts(dataset)),
+        recipe={
+            **record.recipe.model_dump(mode="json"),
+            "best_epoch": record.best_epoch,
+            "computed_in": record.precision,
+            "augmentation": record.augmentation.model_dump(mode="json")["transforms"],
+        },
+        libraries={name: version(name) for name in ("torch", "ultralytics", "albumentations", "onnx", "onnxslim")},
+        parity=parity,
+        evaluation={"split": "val", **_figures(evaluation)},
+    )
+
+
+def _seal(out: Path, manifest: Manifest, exported: Exported, probes: tuple[Probe, ...], *, overwrite: bool) -> Bundle:
+    return seal(out, manifest, exported.onnx, probes, replace=overwrite)
+
+
+def _counts(dataset: Dataset) -> dict[str, int]:
+    """Images per split and defects per class."""
+    images = Counter(f"{sample.split or 'unsplit'} images" for sample in dataset.samples)
+    defects = Counter(dataset.classes[c] for sample in dataset.samples for c in sample.truth.class_id)
+    return {**images, **{name: defects[name] for name in dataset.classes}}
+
+
+def _figures(evaluation: Evaluation) -> dict[str, JsonValue]:
+    figures: dict[str, JsonValue] = json.loads(json.dumps(evaluation.as_dict()))
+    return figures

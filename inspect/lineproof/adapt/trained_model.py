@@ -1,0 +1,68 @@
+"""The trained network through ultralytics' own pre- and post-processing: shares no arithmetic with the engine."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from ultralytics.data.augment import LetterBox
+from ultralytics.nn.tasks import BaseModel
+from ultralytics.utils.nms import non_max_suppression
+from ultralytics.utils.ops import process_mask_native, scale_boxes
+
+from lineproof.core import BoxMask, Detections, Image
+from lineproof.engine.spec import EngineSpec
+
+
+class TrainedModel:
+    """What the engine is compared with; runs on the CPU in float32, on a copy of the network."""
+
+    def __init__(self, model: BaseModel, spec: EngineSpec) -> None:
+        self.spec = spec
+        self._model = copy.deepcopy(model).cpu().float().eval()
+        width, height = spec.input_wh
+        self._letterbox = LetterBox((height, width), auto=spec.dynamic, stride=32, padding_value=spec.pad_value)
+
+    def detect(self, image: Image) -> Detections:
+        """Detections of an `(H, W, 3)` uint8 BGR image in its own pixels."""
+        input_rgb = np.ascontiguousarray(self._letterbox(image=image)[..., ::-1].transpose(2, 0, 1))
+        batch = torch.from_numpy(input_rgb)[None].float() / 255
+        with torch.inference_mode():
+            output = self._model(batch)[0]
+            prediction, prototypes = output if self.spec.task == "segment" else (output, None)
+            found = self._suppressed(prediction)
+            input_hw, frame_hw = batch.shape[2:], image.shape[:2]
+            xyxy = scale_boxes(input_hw, found[:, :4].clone(), frame_hw)
+            masks = None if prototypes is None else _masks(prototypes[0], found[:, 6:], xyxy, frame_hw)
+        return Detections(xyxy.numpy(), found[:, 4].numpy(), found[:, 5].numpy().astype(np.int32), masks)
+
+    def _suppressed(self, prediction: Tensor) -> Tensor:
+        found: Tensor = non_max_suppression(
+            prediction,
+            conf_thres=self.spec.score_floor,
+            iou_thres=self.spec.nms_iou,
+            multi_label=True,
+            max_det=self.spec.max_detections,
+            nc=len(self.spec.classes),
+        )[0]
+        return found
+
+
+def _masks(prototypes: Tensor, coefficients: Tensor, xyxy: Tensor, frame_hw: tuple[int, int]) -> tuple[BoxMask, ...]:
+    """Frame-sized masks, each cropped to what is set; one without any pixel is its whole box, as in the engine."""
+    # ultralytics crops by pixel corners, the engine by pixel centres: half a pixel moves the one to the other.
+    full: NDArray[np.uint8] = process_mask_native(prototypes, coefficients, xyxy - 0.5, frame_hw).numpy()
+    masks = []
+    for bitmap, box in zip(full, xyxy.tolist(), strict=True):
+        mask = BoxMask.from_full(bitmap)
+        masks.append(mask if mask.area_px else _filled(box, frame_hw))
+    return tuple(masks)
+
+
+def _filled(box: list[float], frame_hw: tuple[int, int]) -> BoxMask:
+    x0, y0 = min(int(box[0]), frame_hw[1] - 1), min(int(box[1]), frame_hw[0] - 1)
+    x1, y1 = max(round(box[2]), x0 + 1), max(round(box[3]), y0 + 1)
+    return BoxMask(x0, y0, np.ones((y1 - y0, x1 - x0), np.bool_))

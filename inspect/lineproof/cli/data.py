@@ -1,0 +1,10 @@
+"""`lineproof data`: everything about a dataset, one verb a function."""
+
+from __future__ import annotations
+
+import typer
+
+from lineproof.cli.data_import import import_
+
+app = typer.Typer(name="data", help="Import, check, split, look at and draw datasets.", no_args_is_help=True)
+app.command("import")(import_)

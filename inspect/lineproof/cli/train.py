@@ -1,0 +1,152 @@
+"""`lineproof train` and `lineproof export`: images to a run, a run to a sealed bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from lineproof.cli.output import JsonFlag, emit, messages, require_extra
+
+if TYPE_CHECKING:
+    from lineproof.adapt.pipeline import Trained
+    from lineproof.adapt.progress import TrainProgress
+
+_MODULES = ("torch", "ultralytics", "albumentations", "onnx", "onnxslim", "safetensors", "faster_coco_eval")
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="a dataset folder with a train and a val split", metavar="DIR")],
+    out: Annotated[Path, typer.Option(help="folder of the run; the sealed bundle will be in it")],
+    task: Annotated[
+        Literal["detect", "segment"] | None, typer.Option(help="default: segment where the dataset has masks")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="yolov8n, yolov8s, …, lineproof-n, scratch, or a .pt or .safetensors file")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="a recipe's name (default, quick, …) or a YAML file")] = None,
+    imgsz: Annotated[int | None, typer.Option(help="instead of the recipe's image size in pixels")] = None,
+    epochs: Annotated[int | None, typer.Option(help="instead of the recipe's epochs")] = None,
+    batch: Annotated[int | None, typer.Option(help="instead of the recipe's batch")] = None,
+    seed: Annotated[int | None, typer.Option(help="instead of the recipe's seed")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the interrupted run in --out")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Adapt a pretrained detector to your defects, export it, prove that it decides the same, seal it.
+
+    Ctrl-C at any time leaves a run that `--resume` continues to the same result. Nothing is sent or fetched, except
+    a base that is asked for by name and is not on this machine.
+
+    Example: `lineproof train data/tiles --out runs/tiles --epochs 40`
+    """
+    require_extra("train", *_MODULES)
+    from lineproof.adapt import pipeline
+    from lineproof.adapt.begin import Wish
+    from lineproof.adapt.recipe import load_recipe, with_changes
+    from lineproof.errors import InputError
+
+    changes = {"imgsz": imgsz, "epochs": epochs, "batch": batch, "seed": seed}
+    said = {"task": task, "base": base, "recipe": recipe, **changes}
+    with _interruptible(out), _progress() as progress:
+        if resume:
+            given = [f"--{name}" for name, value in said.items() if value is not None]
+            if given:
+                raise InputError(f"--resume goes on as the run was begun: drop {', '.join(given)}")
+            done = pipeline.resume(data, out, device, progress)
+        else:
+            wish = Wish(with_changes(load_recipe(recipe or "default"), **changes), base or "auto", task, device)
+            done = pipeline.train(data, out, wish, progress)
+    emit(_facts(done), _text(done), as_json=as_json)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="the folder of a training run", metavar="RUN")],
+    out: Annotated[Path, typer.Option(help="where the bundle, or the base, is written")],
+    data: Annotated[Path | None, typer.Option(help="where the run's dataset is, when it was moved")] = None,
+    dynamic: Annotated[bool, typer.Option("--dynamic", help="accept any smaller input size too")] = False,
+    as_base: Annotated[
+        bool, typer.Option("--as-base", help="write the weights alone, in half precision, as a base for other runs")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace what is at --out")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Seal the best network of a run into a bundle, after proving on every validation image that it decides the same.
+
+    Example: `lineproof export runs/tiles --out bundles/tiles`
+    """
+    require_extra("train", *_MODULES)
+    if as_base:
+        from lineproof.adapt.own_base import export_base
+
+        facts = export_base(run, out, overwrite=overwrite)
+        emit(facts, f"{out}: {facts['bytes']} bytes, sha256 {facts['sha256']}", as_json=as_json)
+        return
+    from lineproof.adapt import pipeline
+
+    with _progress() as progress:
+        done = pipeline.export(run, out, data, progress, dynamic=dynamic, overwrite=overwrite)
+    emit(_facts(done), _text(done), as_json=as_json)
+
+
+@contextmanager
+def _progress() -> Iterator[TrainProgress]:
+    """A live bar on a terminal, lines elsewhere."""
+    from lineproof.adapt.progress import LiveProgress, PlainProgress
+
+    if not messages.is_terminal:
+        yield PlainProgress(messages)
+        return
+    with LiveProgress(messages) as live:
+        yield live
+
+
+@contextmanager
+def _interruptible(out: Path) -> Iterator[None]:
+    """Say how to go on after Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (out / "run.json").is_file():
+            messages.print(f"interrupted; go on with: lineproof train … --out {out} --resume", markup=False)
+        raise
+
+
+def _facts(done: Trained) -> dict[str, object]:
+    record, sealed = done.record, done.sealed
+    return {
+        "run": str(done.folder.root),
+        "bundle": str(sealed.bundle.path),
+        "digest": sealed.bundle.digest,
+        "task": record.task,
+        "classes": list(record.classes),
+        "base": record.base.model_dump(mode="json") if record.base else None,
+        "best_epoch": record.best_epoch,
+        "seconds": record.seconds,
+        "precision": record.precision,
+        "validation": sealed.evaluation.as_dict(),
+        "parity": sealed.parity.model_dump(mode="json"),
+        "thresholds": {
+            name: {"score": t.score, "review_score": t.review_score} for name, t in sealed.thresholds.items()
+        },
+    }
+
+
+def _text(done: Trained) -> str:
+    """What a person wants to know first."""
+    record, sealed = done.record, done.sealed
+    evaluation, parity = sealed.evaluation, sealed.parity
+    figures = f"boxes mAP50 {evaluation.boxes.ap50:.3f}"
+    if evaluation.masks is not None:
+        figures += f", masks mAP50 {evaluation.masks.ap50:.3f}"
+    return "\n".join(
+        [
+            f"trained {record.seconds / 60:.1f} minutes in {record.precision}, kept epoch {record.best_epoch}",
+            f"validation, {evaluation.images} images through the runtime engine: {figures}",
+            f"parity: {parity.decision_flips} decision flips, largest score difference {parity.max_score_difference:.1e}",
+            f"bundle {sealed.bundle.path} ({sealed.bundle.digest[:12]})",
+        ]
+    )
