@@ -62,10 +62,13 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+WIRE = httpx.Client(verify=False, timeout=60)  # plain HTTP: reading certificates for every question takes longer
+
+
 def wait_for(url: str, status: int) -> httpx.Response:
     for _ in range(2000):
         try:
-            answer = httpx.get(url)
+            answer = WIRE.get(url)
         except httpx.ConnectError:
             pass
         else:
@@ -81,9 +84,9 @@ def test_it_serves_until_it_is_told_to_stop_and_sums_up(number):
     url = f"http://127.0.0.1:{port}"
     process = start("works", "--port", str(port), "--json")
     wait_for(f"{url}/v1/health/ready", 200)
-    assert httpx.post(f"{url}/v1/inspect?part_id=a", content=picture()).json()["decision"] == "FAIL"
+    assert WIRE.post(f"{url}/v1/inspect?part_id=a", content=picture()).json()["decision"] == "FAIL"
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     facts = json.loads(out)
     assert (facts["url"], facts["decisions"]["FAIL"], facts["ready"]) == (url, 1, True)
@@ -96,7 +99,7 @@ def test_it_serves_until_it_is_told_to_stop_and_sums_up(number):
 
 def test_a_changed_bundle_ends_it_with_one_line():
     process = start("changed", "--port", "0")
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (2, "")
     assert "lineproof: part.bundle: model.onnx was changed after sealing – copy it again\n" in err
     assert "closed with 0 rows" in err
@@ -108,10 +111,10 @@ def test_missing_hardware_leaves_it_up_and_not_ready():
     process = start("no-card", "--port", str(port))
     answer = wait_for(f"http://127.0.0.1:{port}/v1/health/ready", 503)
     while "CUDA" not in answer.text:
-        answer = httpx.get(f"http://127.0.0.1:{port}/v1/health/ready")
+        answer = WIRE.get(f"http://127.0.0.1:{port}/v1/health/ready")
     assert answer.json()["error"]["hint"] == "install the driver"
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "NOT READY: the CUDA provider is not there – install the driver" in err
 
@@ -122,9 +125,9 @@ def test_the_token_of_the_environment_is_asked_for_and_never_shown():
     process = start("works", "--port", str(port), LINEPROOF_TOKEN=secret)
     url = f"http://127.0.0.1:{port}/v1/stats"
     wait_for(url, 401)
-    assert httpx.get(url, headers={"Authorization": f"Bearer {secret}"}).status_code == 200
+    assert WIRE.get(url, headers={"Authorization": f"Bearer {secret}"}).status_code == 200
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert secret not in out + err
     assert "Authorization: Bearer" in err
 

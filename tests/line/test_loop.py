@@ -62,8 +62,15 @@ def test_an_engine_that_raises_is_a_fault_of_that_part_only(error):
 
 
 def test_a_hung_inference_is_answered_at_the_deadline_and_its_late_verdict_is_recorded_not_signalled():
-    hang, memory = Hang(limit_s=20), Memory()
-    source = ScriptedSource(iter([frame("a")]))
+    recorded = threading.Event()
+
+    class Noting(Memory):
+        def put(self, *what) -> None:
+            super().put(*what)
+            recorded.set()
+
+    hang, memory = Hang(limit_s=20), Noting()
+    source = Restamped([frame("a"), 20.0])
     answered = threading.Event()
     signal = ScriptedSignal(lambda _: bool(answered.set()))
     line, _ = line_of(source, scripted_engine(hang), signal=signal, recorders=(memory,), deadline_ms=60, hung_ms=5000)
@@ -77,6 +84,8 @@ def test_a_hung_inference_is_answered_at_the_deadline_and_its_late_verdict_is_re
     assert signal.heartbeats == beats  # the heart stands still while the engine is stuck
     assert "late with part a" in line.troubles["engine"]
     hang.release.set()
+    assert recorded.wait(5)  # while the line goes on
+    line.stop()
     running.join(5)
     (record,) = memory.kept
     assert record.decision is Decision.FAULT

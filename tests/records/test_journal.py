@@ -232,6 +232,25 @@ def test_an_image_that_cannot_be_written_leaves_its_row(tmp_path, monkeypatch):
     assert journal.health().dropped_images == 1
 
 
+def test_an_image_gets_a_second_chance_in_a_fresh_file(tmp_path, monkeypatch):
+    from lineproof.records import images
+
+    journal = Journal.open(settings(tmp_path))
+    write_bytes, tries = images.atomic.write_bytes, []
+
+    def broken_once(path, data):
+        tries.append(path)
+        if len(tries) == 1:
+            raise OSError(5, "Input/output error")
+        write_bytes(path, data)
+
+    monkeypatch.setattr(images.atomic, "write_bytes", broken_once)
+    journal.put(inspection("p", rejected()), image())
+    journal.close()
+    assert (journal.health().failures, journal.health().dropped_images) == (1, 0)
+    assert verify(open_records(tmp_path)).images == 1
+
+
 def test_a_row_the_database_refuses_does_not_hold_up_the_others(tmp_path, monkeypatch):
     journal = Journal.open(settings(tmp_path))
     insert = Store.insert

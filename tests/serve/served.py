@@ -116,13 +116,13 @@ def serving(
 
     def stop() -> None:
         server.should_exit = True
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
 
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     url = url_of(listener)
     try:
-        with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+        with httpx.Client(base_url=url, headers=headers, timeout=60, verify=False) as client:
             if wait:
                 until(lambda: client.get("/v1/health/ready").status_code == 200)
             else:
@@ -147,7 +147,7 @@ async def in_process(of: ScriptedEngine | None = None, **settings: object) -> As
         yield client
 
 
-def until(reached: Callable[[], bool], limit_s: float = 20) -> None:
+def until(reached: Callable[[], bool], limit_s: float = 60) -> None:
     """Wait for something that must come; fails when it does not."""
     give_up = time.monotonic() + limit_s
     while not reached():

@@ -104,6 +104,16 @@ def test_stopping_answers_what_runs_and_records_it():
     assert [inspection.part_id for inspection, _ in kept.rows] == ["a"]
 
 
+def test_a_part_on_which_the_engine_hangs_for_ever_is_recorded_when_the_server_stops():
+    hang, kept = Hang(then=SCRATCH), Kept()
+    with serving(engine(hang), recorder=kept, deadline_ms=100) as server:
+        assert server.error(server.post(part_id="a")) == (504, "deadline")
+        server.stop()
+    hang.release.set()
+    assert kept.closed
+    assert [(i.part_id, i.decision, i.verdict.reasons[0].rule) for i, _ in kept.rows] == [("a", "FAULT", "stopped")]
+
+
 def test_a_broken_recorder_does_not_change_an_answer(caplog):
     class Broken(Kept):
         def put(self, *_):

@@ -68,3 +68,4 @@ def test_percentiles_look_back_on_a_bounded_window():
     assert (decode.max, decode.p50) == (WINDOW + 499, 500 + (WINDOW - 1) / 2)
     assert decode.p50 <= decode.p95 <= decode.p99 <= decode.max
     assert stats.decisions["PASS"] == WINDOW + 500
+    assert WINDOW < stats.busy_ms < WINDOW + 500

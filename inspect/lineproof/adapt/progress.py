@@ -79,7 +79,7 @@ class PlainProgress:
 
     def say(self, text: str) -> None:
         """Print above the bar, or in line."""
-        self._console.print(text, soft_wrap=True, markup=False)
+        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 class LiveProgress:
@@ -143,7 +143,7 @@ class LiveProgress:
 
     def say(self, text: str) -> None:
         """Print above the bar, or in line."""
-        self._bar.console.print(text, soft_wrap=True, markup=False)
+        self._bar.console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 @dataclass(slots=True)

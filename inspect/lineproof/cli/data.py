@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from lineproof.cli.data_check import check, show, split, stats, synth
 from lineproof.cli.data_import import import_
 
 app = typer.Typer(name="data", help="Import, check, split, look at and draw datasets.", no_args_is_help=True)
 app.command("import")(import_)
+app.command()(check)
+app.command()(split)
+app.command()(show)
+app.command()(stats)
+app.command()(synth)

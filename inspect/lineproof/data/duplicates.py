@@ -85,10 +85,10 @@ class DuplicateFinder:
         if self._twins is not None:
             self._twins.add(row, image)
 
-    def result(self) -> Duplicates:
+    def result(self, progress: Progress = silent) -> Duplicates:
         """Everything that belongs together."""
         same_file, same_pixels = _neighbours(self._files), _neighbours(self._pixels)
-        twins = [] if self._twins is None else self._twins.twins()
+        twins = [] if self._twins is None else self._twins.twins(progress)
         scenes = _scenes(len(self._names), twins)
         inside = {row: number for number, rows in enumerate(scenes) for row in rows}
         kept = [t for t in twins if t.same_frame or t.a not in inside or inside[t.a] != inside.get(t.b)]
@@ -127,7 +127,7 @@ def find_duplicates(dataset: Dataset, progress: Progress = silent) -> Duplicates
             raise DatasetError(f"{sample.image}: cannot be read ({error.strerror})") from None
         except ImageError as error:
             raise DatasetError(error.message, hint="`lineproof data check` lists every such image") from None
-    return finder.result()
+    return finder.result(progress)
 
 
 def _neighbours(by_hash: defaultdict[bytes, list[int]]) -> list[tuple[int, int]]:

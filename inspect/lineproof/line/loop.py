@@ -171,10 +171,7 @@ class Line:
             self._finish(self._missed(item), None, item.grabbed_ns)
             return
         deadline = self._deadline(item.grabbed_ns)
-        if deadline.passed(self._clock_ns()):
-            self._too_late(item, None, "waited behind other parts")
-            return
-        ticket = self._bench.submit(item)
+        ticket = self._bench.submit(item, deadline.cutoff_ns)
         if ticket is None:
             self._finish(self._inspector.faulted(item, fault("engine", self._bench.trouble)), item, item.grabbed_ns)
             return
@@ -183,9 +180,7 @@ class Line:
         if inspection is not None and not deadline.passed(self._clock_ns()):
             self._finish(inspection, item, item.grabbed_ns)
         else:
-            ticket.cancel()
-            never = ticket.started_ns is None
-            self._too_late(item, ticket, "the engine was busy with an earlier part" if never else "no verdict in time")
+            self._too_late(ticket)
 
     def _deadline(self, grabbed_ns: int) -> Deadline:
         return Deadline.after(grabbed_ns, self.settings.deadline_ms, self.settings.reserve_ms)
@@ -205,16 +200,16 @@ class Line:
         self._heartbeat()
         self._record(sent, frame)
 
-    def _too_late(self, frame: Frame, ticket: Ticket | None, why: str) -> None:
+    def _too_late(self, ticket: Ticket) -> None:
         """FAULT now; the record waits for the verdict under way, if there is one, or for the end of the wait."""
+        ticket.cancel()
         self.stats.late += 1
+        frame, begun = ticket.frame, ticket.started_ns is not None
+        why = "no verdict in time" if begun else "the engine was busy with earlier parts"
         verdict = fault("deadline", f"{why}: {self.settings.deadline_ms:g} ms after the grab")
         signalled = self._send(self._inspector.faulted(frame, verdict), frame.grabbed_ns)
-        if ticket is None:
-            self._record(signalled, frame)
-        else:
-            self._late.append(Late(ticket, signalled))
-            self._settle_late()
+        self._late.append(Late(ticket, signalled))
+        self._settle_late()
 
     def _send(self, inspection: Inspection, grabbed_ns: int) -> Inspection:
         """The inspection as the outside world knows it: what it did not take is no PASS in the records either."""

@@ -17,8 +17,9 @@ from lineproof.core.budget import RestartBudget
 class Ticket:
     """One frame handed to the worker; done, given up before it was begun, or under way."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, cutoff_ns: int) -> None:
         self.frame = frame
+        self._cutoff_ns = cutoff_ns
         self.started_ns: int | None = None
         self.inspection: Inspection | None = None
         self.given_up = False  # nobody will ever work on it (any more)
@@ -31,10 +32,12 @@ class Ticket:
         return self.inspection
 
     def begin(self) -> bool:
-        """The worker starts on it; False when it need not any more."""
+        """The worker starts on it; False when it need not any more: later parts are waiting for the engine."""
         with self._lock:
+            now_ns = time.monotonic_ns()
+            self.given_up = self.given_up or now_ns >= self._cutoff_ns
             if not self.given_up:
-                self.started_ns = time.monotonic_ns()
+                self.started_ns = now_ns
             return not self.given_up
 
     def finish(self, inspection: Inspection) -> None:
@@ -91,11 +94,11 @@ class Bench:
         self.restarts = 0
         self.trouble = ""  # what is wrong with the engine, in words; "" when nothing is
 
-    def submit(self, frame: Frame) -> Ticket | None:
-        """A ticket for the frame; None when the engine is given up for good."""
+    def submit(self, frame: Frame, cutoff_ns: int) -> Ticket | None:
+        """A ticket for the frame, not to be begun after the cutoff; None when the engine is given up for good."""
         if self._budget.spent:
             return None
-        ticket = Ticket(frame)
+        ticket = Ticket(frame, cutoff_ns)
         self._worker.submit(ticket)
         return ticket
 

@@ -66,6 +66,12 @@ class Records:
                 return
             after = portion[-1].sequence
 
+    def names_image(self, row: InspectionRow) -> bool:
+        """Whether the row names its image at this moment: retention may be at work."""
+        query = select(InspectionRow.image_path).where(InspectionRow.sequence == row.sequence)
+        with self._session() as session:
+            return session.scalar(query) is not None
+
     @contextmanager
     def _session(self) -> Iterator[Session]:
         try:

@@ -29,7 +29,9 @@ class RetentionSettings(StrictModel):
     """When images are removed: oldest PASS first, then REVIEW; FAULT and FAIL only when allowed. Rows stay longer."""
 
     max_gb: float = Field(default=50, gt=0, description="all images together, in GB; beyond it none are written")
-    min_free_gb: float = Field(default=1, ge=0, description="disk space that images leave free, in GB; never less than 8 MB")
+    min_free_gb: float = Field(
+        default=1, ge=0, description="disk space that images leave free, in GB; never less than 8 MB"
+    )
     max_days: float | None = Field(default=None, gt=0, description="images older than this are removed")
     delete_rejects: bool = Field(
         default=False, description="may FAULT and FAIL images be removed as well, oldest first?"

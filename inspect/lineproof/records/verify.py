@@ -49,7 +49,7 @@ def verify(records: Records, progress: Callable[[], None] = lambda: None) -> Ver
         if row.image_path is not None:
             images += 1
             named.add(row.image_path)
-            damages.extend(_image_problem(records.folder, row))
+            damages.extend(_image_problem(records, row))
         progress()
     return Verification(rows, images, removed, _unnamed(records.folder, named), tuple(damages))
 
@@ -65,13 +65,16 @@ def _database_problems(records: Records) -> list[str]:
     return [answer for answer in answers if answer != "ok"]
 
 
-def _image_problem(folder: Path, row: InspectionRow) -> list[Damage]:
-    path = folder / str(row.image_path)
+def _image_problem(records: Records, row: InspectionRow) -> list[Damage]:
+    path = str(row.image_path)
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256((records.folder / path).read_bytes()).hexdigest()
     except OSError as error:
-        return [Damage(str(row.image_path), f"cannot be read ({error.strerror})")]
-    return [] if digest == row.image_sha256 else [Damage(str(row.image_path), "was changed after writing")]
+        gone = isinstance(error, FileNotFoundError) and not records.names_image(
+            row
+        )  # retention, since the row was read
+        return [] if gone else [Damage(path, f"cannot be read ({error.strerror})")]
+    return [] if digest == row.image_sha256 else [Damage(path, "was changed after writing")]
 
 
 def _unnamed(folder: Path, named: set[str]) -> int:

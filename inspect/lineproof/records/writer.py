@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
+from lineproof.core import Image
 from lineproof.errors import RecordError
 from lineproof.records.backlog import Backlog, Pending
 from lineproof.records.database import reason
@@ -24,6 +25,8 @@ from lineproof.records.sweep import sweep
 IDLE_S = 1.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
+# A failed fsync is never repeated on the same file; a fresh one gets one more chance.
+IMAGE_TRIES = 2
 # After `close`, a disk that takes nothing is tried this often more before the rest is counted as lost.
 LAST_TRIES = 3
 
@@ -125,20 +128,26 @@ class Writer:
         """Leaves `stored` set, or `image_error`; an image of an earlier attempt is not written twice."""
         if item.image is None or item.stored is not None:
             return
-        item.image_error = ""
-        try:
-            data = encode(item.image, self._settings.images)
-            item.image_error = self._retention.refusal(len(data))
-            if item.image_error:
-                self._backlog.remark(item.image_error)
+        for _ in range(IMAGE_TRIES):
+            item.image_error = ""
+            try:
+                self._store_image(item, item.image)
+            except (OSError, SQLAlchemyError, RecordError) as error:
+                item.image_error = _words(error)
+                self._backlog.failed(item.image_error, failing=False)
+                self._make_room(error)
+            else:
                 return
-            path = image_path(item.inspection, suffix_of(self._settings.images))
-            item.stored = write_image(self._folder, path, data)
-            self._retention.added(item.stored.size_bytes)
-        except (OSError, SQLAlchemyError, RecordError) as error:
-            item.image_error = _words(error)
-            self._backlog.failed(item.image_error, failing=False)
-            self._make_room(error)
+
+    def _store_image(self, item: Pending, image: Image) -> None:
+        data = encode(image, self._settings.images)
+        item.image_error = self._retention.refusal(len(data))
+        if item.image_error:
+            self._backlog.remark(item.image_error)
+            return
+        path = image_path(item.inspection, suffix_of(self._settings.images))
+        item.stored = write_image(self._folder, path, data)
+        self._retention.added(item.stored.size_bytes)
 
     def _make_room(self, error: Exception) -> None:
         """A full disk: give up the reserve and some old images at once, where that is allowed."""

@@ -93,6 +93,6 @@ def _answer_errors(app: FastAPI, door: Door) -> None:
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> Response:
-        return answer(
-            request, Refusal("internal", f"internal error: {type(error).__name__}", hint="see the server's log")
-        )
+        message = f"internal error: {type(error).__name__}"
+        hangs_up = {"Connection": "close"}  # uvicorn does after a traceback, so the caller should know
+        return answer(request, Refusal("internal", message, hint="see the server's log", headers=hangs_up))

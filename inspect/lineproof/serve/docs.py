@@ -138,12 +138,20 @@ def _responses(operation: Node) -> str:
         kinds = " ".join(_kind(entry.get("schema", {})) for entry in content.values())
         rows.append((f'<b class="s{status[0]}">{escape(status)}</b>', kinds, _inline(response.get("description", ""))))
     examples = [
-        f"<h4>Example</h4>{_pre(json.dumps(entry['example'], indent=2, ensure_ascii=False))}"
+        f"<h4>Example</h4>{_pre(_json(entry['example']))}"
         for response in operation["responses"].values()
         for entry in response.get("content", {}).values()
         if "example" in entry
     ]
     return _table("Answers", ("status", "body", ""), rows) + "".join(examples)
+
+
+def _json(value: object) -> str:
+    """Indented, but a list of numbers stays on its line."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return re.sub(
+        r"\[[\s\d.,-]+\]", lambda found: " ".join(found[0].split()).replace("[ ", "[").replace(" ]", "]"), text
+    )
 
 
 def _errors(document: Node) -> str:

@@ -16,7 +16,7 @@ from lineproof.serve.errors import Refusal, error_response
 access_log = logging.getLogger("lineproof.serve.access")
 
 OPEN_PATH = "/v1/health/live"  # the only address that answers without the token
-QUIET_PREFIXES = ("/v1/health/", "/v1/stats", "/metrics")  # polled every few seconds: logged only when they fail
+POLLED = ("/v1/stats", "/metrics")  # every few seconds: logged only when refused; health is never logged
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 LOGGED_PATH_CHARS = 100
 
@@ -115,7 +115,7 @@ class Guard:
 def _log(scope: Scope, status: int, took_ms: float) -> None:
     """One line per request: no query, no header, so no token; a path cannot break the line."""
     path = scope["path"]
-    if status < 400 and path.startswith(QUIET_PREFIXES):
+    if path.startswith("/v1/health/") or (status < 400 and path.startswith(POLLED)):
         return
     client = (scope.get("client") or ("?",))[0]
     shown = path[:LOGGED_PATH_CHARS].encode("unicode_escape").decode("ascii")

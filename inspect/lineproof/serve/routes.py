@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from lineproof import __version__
+from lineproof.core.decode import FORMATS
 from lineproof.serve.door import Door
 from lineproof.serve.errors import CODES
 from lineproof.serve.form import FIELD
@@ -27,9 +28,9 @@ _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _UPLOAD = {
     "requestBody": {
         "required": True,
-        "description": "The picture: JPEG, PNG, BMP, TIFF or WebP; 8-bit, grey or RGB.",
+        "description": "The picture, 8-bit, grey or RGB; its own first bytes decide what it is, not the content type.",
         "content": {
-            "image/*": _BYTES,
+            **{f"image/{kind.lower()}": _BYTES for kind in FORMATS},
             "application/octet-stream": _BYTES,
             "multipart/form-data": {
                 "schema": {
@@ -99,12 +100,12 @@ def health_routes(door: Door) -> APIRouter:
     """For whoever starts, stops and watches the server."""
     router = APIRouter(prefix="/v1/health", tags=["Health"])
 
-    @router.get("/live")
+    @router.get("/live", response_description="It answers.")
     async def live() -> LiveOut:
         """Whether the process answers; the only address that never asks for the token."""
         return LiveOut(version=__version__)
 
-    @router.get("/ready", responses=errors("not_ready"))
+    @router.get("/ready", response_description="Inspections are answered.", responses=errors("not_ready"))
     async def ready() -> ReadyOut:
         """Whether inspections are answered: bundle verified, engine warmed up, probes agree on this hardware."""
         facts = door.facts()
@@ -118,12 +119,12 @@ def facts_routes(door: Door) -> APIRouter:
     """What runs, and how it does."""
     router = APIRouter(tags=["Facts"])
 
-    @router.get("/v1/bundle", responses=errors("not_ready"))
+    @router.get("/v1/bundle", response_description="What decides.", responses=errors("not_ready"))
     async def bundle() -> BundleFacts:
         """The bundle that decides: classes, thresholds, digest, the sealed manifest."""
         return door.facts()
 
-    @router.get("/v1/stats")
+    @router.get("/v1/stats", response_description="Since the start.")
     async def stats() -> StatsOut:
         """Counts by decision, latencies by stage, queue, refused requests."""
         return door.statistics()

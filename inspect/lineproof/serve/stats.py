@@ -13,6 +13,7 @@ from lineproof.serve.schemas import StageStats
 
 WINDOW = 2000  # inspections that the percentiles look back on
 RATE_S = 60.0
+RECENT = 0.1  # weight of the newest image in `busy_ms`
 
 
 class Stats:
@@ -26,6 +27,7 @@ class Stats:
         self._finished_s: deque[float] = deque()
         self.decisions: Counter[str] = Counter({decision.value: 0 for decision in Decision})
         self.rejected: Counter[str] = Counter()
+        self.busy_ms = 0.0  # how long one image keeps a worker busy, lately
         self.late = 0
         self.repeats = 0
 
@@ -37,9 +39,12 @@ class Stats:
         self._prune()
         self._metrics.decisions[decision].inc()
         if inspection.times_ms.judge > 0:  # a part that was never judged says nothing about the speed
-            self._times.append(inspection.times_ms)
+            times = inspection.times_ms
+            self._times.append(times)
+            busy_ms = times.decode + times.preprocess + times.infer + times.postprocess + times.judge
+            self.busy_ms += (busy_ms - self.busy_ms) * (RECENT if self.busy_ms else 1.0)
             for stage in STAGES:
-                self._metrics.stages[stage].observe(getattr(inspection.times_ms, stage) / 1000)
+                self._metrics.stages[stage].observe(getattr(times, stage) / 1000)
 
     def refused(self, code: str) -> None:
         """One request got an error."""
@@ -65,12 +70,6 @@ class Stats:
         """Inspections per second over the last minute, or since the start if that is shorter."""
         self._prune()
         return len(self._finished_s) / max(1.0, min(RATE_S, self.uptime_s))
-
-    def busy_ms(self) -> float:
-        """The median time that one image keeps a worker busy; 0 before the first."""
-        if not self._times:
-            return 0.0
-        return float(np.median([t.decode + t.preprocess + t.infer + t.postprocess + t.judge for t in self._times]))
 
     def stages_ms(self) -> dict[str, StageStats]:
         """Percentiles by stage over the last inspections; empty before the first."""

@@ -8,6 +8,7 @@ failing engine costs one FAULT and never the thread.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +30,8 @@ from lineproof.serve.answer import inspection_json
 from lineproof.serve.errors import Refusal
 from lineproof.serve.idempotency import Answer, Outcome
 from lineproof.serve.stats import Stats
+
+log = logging.getLogger("lineproof.serve")
 
 SOURCE_ID = "http"
 THREADS = 2  # one decodes while the other infers; the engine itself is used by one at a time
@@ -96,7 +99,7 @@ class Worker:
     def submit(self, job: Job) -> None:
         """Queue a job; raises Refusal (429) when the queue is full."""
         if len(self._jobs) >= self.queue + THREADS:
-            wait_s = max(1, math.ceil(len(self._jobs) * self._stats.busy_ms() / 1000))
+            wait_s = max(1, math.ceil(len(self._jobs) * self._stats.busy_ms / 1000))
             raise Refusal(
                 "queue_full",
                 f"{self.queue} images are waiting already",
@@ -107,14 +110,17 @@ class Worker:
         left_s = self.deadline_ms / 1000 - (time.monotonic_ns() - job.arrived_ns) / 1e9
         job.timer = self._loop.call_later(left_s, self._expire, job)
         job.future = self._pool.submit(self._work, job)
-        job.future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._land, job))
+        job.future.add_done_callback(lambda _: self._call_home(job))
 
     async def close(self) -> None:
-        """Drop what waits, let running parts end, for one deadline at most."""
+        """Drop what waits, let running parts end, for one deadline at most; what hangs even then is a FAULT."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         give_up_s = time.monotonic() + self.deadline_ms / 1000
         while self._jobs and time.monotonic() < give_up_s:
             await asyncio.sleep(0.01)
+        for job in self._jobs:
+            log.warning("the engine still hangs; the process ends when it returns, or with a second Ctrl-C")
+            self._conclude(job, self._fault(job, fault("stopped", "the server was stopped while the engine hung")))
 
     def _work(self, job: Job) -> tuple[Inspection, bytes] | None:
         """Decode, inspect, write the answer; in a thread. None: its 504 was out before the engine was free."""
@@ -133,6 +139,11 @@ class Worker:
         wait_ms = max(0.0, inspection.times_ms.wait - decode_ms)
         inspection = inspection.with_times(decode=decode_ms, wait=wait_ms)
         return inspection, inspection_json(inspection)
+
+    def _call_home(self, job: Job) -> None:
+        """From a thread back to the event loop, unless the engine hung for longer than the server lived."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._land, job)
 
     def _expire(self, job: Job) -> None:
         """The deadline passed first: the caller hears 504 now, whatever comes later."""
@@ -174,6 +185,10 @@ class Worker:
             inspection = self._fault(job, why)
             body = inspection_json(inspection)
         _give(job, Answer(inspection.inspection_id, body))
+        self._conclude(job, inspection)
+
+    def _conclude(self, job: Job, inspection: Inspection) -> None:
+        """Count and record the one decision about a part."""
         self._stats.inspected(inspection)
         if self._recorder is not None:
             self._recorder.put(inspection, None if job.frame is None else job.frame.image)

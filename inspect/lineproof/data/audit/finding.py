@@ -39,6 +39,7 @@ class Code(StrEnum):
     COPY = "copy"
     COPY_DIFFERS = "copy-differs"
     CROSSING = "twin-crosses-split"
+    GROUP_CROSSING = "group-crosses-split"
     TWINS_DISAGREE = "twins-disagree"
     TWINS = "twins"
     SCENE = "common-scene"
@@ -48,7 +49,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Severity, a title that reads well behind a number, and the remedy."""
+    """Severity, a title, and the remedy."""
 
     severity: Severity
     title: str
@@ -85,7 +86,8 @@ KINDS: dict[Code, Kind] = {
         "held-out image with a twin in train",
         f"`lineproof data split` keeps parts together; {_FIX}moves twins",
     ),
-    Code.TWINS_DISAGREE: Kind(Severity.WARNING, "pair of twins, one good and one defective", "look at both"),
+    Code.GROUP_CROSSING: Kind(Severity.ERROR, "group on both sides of a split", f"{_FIX}moves it to one side"),
+    Code.TWINS_DISAGREE: Kind(Severity.WARNING, "image annotated as good, its twin as defective", "look at both"),
     Code.TWINS: Kind(Severity.WARNING, "part shown several times", "`lineproof data split` keeps its images together"),
     Code.SCENE: Kind(Severity.INFO, "scene that all its images share", "say which images show one part: --group"),
     Code.FEW: Kind(Severity.WARNING, "class with few instances", "annotate more of it"),

@@ -72,7 +72,7 @@ def look_at(raw: RawDataset, progress: Progress = silent, *, twins: bool = True)
             finder.add(row, data, decode_image(data, name))
         except (OSError, ImageError) as error:
             facts[name] = ImageFacts(Code.UNREADABLE, _unnamed(error, name))
-    return Pixels(facts, finder.result())
+    return Pixels(facts, finder.result(progress))
 
 
 def image_facts(path: Path) -> ImageFacts:

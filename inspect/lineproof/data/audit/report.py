@@ -58,7 +58,7 @@ class AuditReport:
 
 def _paragraph(code: Code, found: list[Finding]) -> list[str]:
     kind = KINDS[code]
-    lines = [f"{kind.severity:7}  {count(len(found), kind.title)} [{code}]"]
+    lines = [f"{kind.severity:7}  {kind.title}: {len(found)} [{code}]"]
     lines += [f"           {finding}" for finding in found[:SHOWN]]
     if len(found) > SHOWN:
         lines.append(f"           … and {len(found) - SHOWN} more (--json names them all)")

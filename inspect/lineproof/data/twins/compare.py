@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lineproof.data.loading import Progress, silent
 from lineproof.data.twins.signature import BAND, CANVAS_PX, Signatures
 from lineproof.data.twins.turns import F32, TURNS, Turn, cyclic_offset, turn_picture
 
@@ -36,16 +37,18 @@ class Agreement:
     shift_share: float  # larger of the two shifts, as a share of that side
 
 
-def overlay(signatures: Signatures, pairs: NDArray[np.int64]) -> list[Overlay]:
+def overlay(signatures: Signatures, pairs: NDArray[np.int64], progress: Progress = silent) -> list[Overlay]:
     """The best shift and turn of every pair `(m, 3)` of `nearest_pairs`."""
-    result: list[Overlay | None] = [None] * len(pairs)
-    for order in range(len(TURNS)):
-        chosen = np.flatnonzero(pairs[:, 2] == order)
-        for start in range(0, len(chosen), _PAIRS_AT_ONCE):
-            some = chosen[start : start + _PAIRS_AT_ONCE]
-            for place, found in zip(some, _overlay_some(signatures, pairs[some], order), strict=True):
-                result[place] = found
-    return [found for found in result if found is not None]
+    by_order = [np.flatnonzero(pairs[:, 2] == order) for order in range(len(TURNS))]
+    steps = [
+        (order, chosen[start : start + _PAIRS_AT_ONCE])
+        for order, chosen in enumerate(by_order)
+        for start in range(0, len(chosen), _PAIRS_AT_ONCE)
+    ]
+    found: dict[int, Overlay] = {}
+    for order, some in progress(steps, "matching"):
+        found.update(zip(some.tolist(), _overlay_some(signatures, pairs[some], order), strict=True))
+    return [found[place] for place in range(len(pairs))]
 
 
 def _overlay_some(signatures: Signatures, pairs: NDArray[np.int64], order: int) -> list[Overlay]:

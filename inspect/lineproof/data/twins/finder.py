@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lineproof.core import Image
+from lineproof.data.loading import Progress, silent
 from lineproof.data.twins.compare import agree, overlay
 from lineproof.data.twins.search import nearest_pairs
 from lineproof.data.twins.signature import BAND, CANVAS_PX, Signatures
@@ -67,22 +68,22 @@ class TwinFinder:
         if len(self._frames.usable):
             self._frames.put(row, image, (CANVAS_PX, CANVAS_PX))
 
-    def twins(self) -> list[Twin]:
+    def twins(self, progress: Progress = silent) -> list[Twin]:
         """Every pair found, in order of the rows."""
         best: dict[tuple[int, int], Twin] = {}
         for scale in self._scales:
-            for twin in _twins_at(scale):
+            for twin in _twins_at(scale, progress):
                 _keep_better(best, twin)
-        for twin in self._resized():
+        for twin in self._resized(progress):
             _keep_better(best, twin)
         return [best[key] for key in sorted(best)]
 
-    def _resized(self) -> list[Twin]:
+    def _resized(self, progress: Progress) -> list[Twin]:
         """The same frame stored at another size: same shape, other number of pixels."""
         pairs = nearest_pairs(self._frames) if len(self._frames.usable) else np.zeros((0, 3), np.int64)
         kept = np.array([pair for pair in pairs if self._may_be_resized(*pair)], np.int64).reshape(-1, 3)
         found = []
-        for (a, b, _), laid in zip(kept, overlay(self._frames, kept), strict=True):
+        for (a, b, _), laid in zip(kept, overlay(self._frames, kept, progress), strict=True):
             result = agree(self._frames, a, b, laid) if laid.peak >= COPY_PEAK else None
             if result and result.likeness >= COPY_LIKENESS and result.shift_share <= COPY_SHIFT:
                 found.append(Twin(int(a), int(b), laid.turn, result.overlap, result.likeness, laid.peak))
@@ -123,12 +124,12 @@ def _plan_scales(sizes_wh: list[tuple[int, int]]) -> list[_Scale]:
     return scales
 
 
-def _twins_at(scale: _Scale) -> list[Twin]:
+def _twins_at(scale: _Scale, progress: Progress) -> list[Twin]:
     rows = list(scale.place)
     pairs = nearest_pairs(scale.signatures)
     least = _least_peak(scale.signatures, pairs)
     found = []
-    for (a, b, _), laid, peak in zip(pairs, overlay(scale.signatures, pairs), least, strict=True):
+    for (a, b, _), laid, peak in zip(pairs, overlay(scale.signatures, pairs, progress), least, strict=True):
         needed = peak if laid.turn is Turn.SAME else TURNED_FACTOR * peak
         result = agree(scale.signatures, a, b, laid) if laid.peak >= needed else None
         if result is not None and result.likeness >= LEAST_LIKENESS and result.overlap >= LEAST_OVERLAP:

@@ -9,7 +9,13 @@ from lineproof.data.audit.checks.boxes import check_boxes, check_masks, check_tw
 from lineproof.data.audit.checks.files import check_files, check_mono
 from lineproof.data.audit.checks.listing import check_classes, check_listing
 from lineproof.data.audit.checks.sizes import check_sizes
-from lineproof.data.audit.checks.twins import check_agreement, check_clusters, check_copies, check_crossing
+from lineproof.data.audit.checks.twins import (
+    check_agreement,
+    check_clusters,
+    check_copies,
+    check_crossing,
+    check_groups,
+)
 from lineproof.data.audit.checks.unlabelled import check_unlabelled
 from lineproof.data.audit.finding import Finding
 from lineproof.data.audit.pixels import Pixels
@@ -32,6 +38,7 @@ def all_checks(min_instances: int) -> tuple[Check, ...]:
         check_unlabelled,
         check_copies,
         check_crossing,
+        check_groups,
         check_agreement,
         check_clusters,
         check_instances(min_instances),

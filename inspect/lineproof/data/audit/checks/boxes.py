@@ -39,11 +39,14 @@ def box_fault(xywh: Box | None, size_wh: tuple[int, int] | None) -> tuple[Code, 
         return Code.DEGENERATE, told
     if width <= 0 or height <= 0:
         return Code.DEGENERATE, f"{told}: {'inverted' if min(width, height) < 0 else 'no area'}"
-    if size_wh is None:
-        return None
-    beyond = max(-x, -y, x + width - size_wh[0], y + height - size_wh[1])
+    return None if size_wh is None else _outside(xywh, size_wh, told)
+
+
+def _outside(xywh: Box, size_wh: tuple[int, int], told: str) -> tuple[Code, str] | None:
+    x, y, width, height = xywh
     if x >= size_wh[0] or y >= size_wh[1] or x + width <= 0 or y + height <= 0:
         return Code.DEGENERATE, f"{told}: wholly outside {size_wh[0]}×{size_wh[1]}"
+    beyond = max(-x, -y, x + width - size_wh[0], y + height - size_wh[1])
     if beyond > OUTSIDE_PX:
         return Code.OUTSIDE, f"{told}: {beyond:g} px beyond {size_wh[0]}×{size_wh[1]}"
     return None
@@ -77,7 +80,11 @@ def check_masks(raw: RawDataset, pixels: Pixels) -> Iterator[Finding]:
     for name, records in raw.records.items():
         size = raw.sizes[name] or image_size(raw, pixels, name)
         for record in records:
-            if record.segmentation in (None, []) or size is None:
+            if record.segmentation in (None, []):
+                if raw.settings.has_masks:
+                    yield Finding(Code.MALFORMED, "no mask, but the dataset has masks", name, record.place)
+                continue
+            if size is None:
                 continue
             try:
                 mask = segment_mask(record.annotation(), size)

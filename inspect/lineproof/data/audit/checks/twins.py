@@ -42,14 +42,34 @@ def check_crossing(raw: RawDataset, pixels: Pixels) -> Iterator[Finding]:
             yield Finding(Code.CROSSING, text, name, others=tuple(twin for twin, _ in twins))
 
 
+def check_groups(raw: RawDataset, pixels: Pixels) -> Iterator[Finding]:
+    """Every group, by name, of which images lie in several splits."""
+    del pixels
+    members: defaultdict[str, list[str]] = defaultdict(list)
+    for name, entry in raw.settings.images.items():
+        members[entry.group].append(name)
+    for group, names in members.items():
+        splits = sorted({raw.split_of(name) for name in names} - {""})
+        if len(splits) > 1:
+            text = f"group {group!r} of {len(names)} images lies in {' and '.join(splits)}"
+            yield Finding(Code.GROUP_CROSSING, text, names[0], others=tuple(names[1:]))
+
+
 def check_agreement(raw: RawDataset, pixels: Pixels) -> Iterator[Finding]:
-    """Twins that show the whole of each other, one annotated as good and one with a defect."""
+    """Images annotated as good whose twin, which shows the whole of them, has a defect."""
+    beside: defaultdict[str, list[str]] = defaultdict(list)
     for pair in pixels.duplicates.pairs:
         good = [name for name in (pair.a, pair.b) if not raw.records.get(name)]
         if pair.kind not in EXACT and pair.overlap >= WHOLE_OVERLAP and len(good) == 1:
-            bad = pair.b if good[0] == pair.a else pair.a
-            classes = ", ".join(sorted({record.class_name for record in raw.records[bad]}))
-            yield Finding(Code.TWINS_DISAGREE, f"no defect, its twin {bad} has {classes}", good[0], others=(bad,))
+            beside[good[0]].append(pair.b if good[0] == pair.a else pair.a)
+    for name, others in sorted(beside.items()):
+        classes = sorted({record.class_name for other in others for record in raw.records[other]})
+        text = f"no defect, but {_twins_have(others)} {', '.join(classes)}"
+        yield Finding(Code.TWINS_DISAGREE, text, name, others=tuple(others))
+
+
+def _twins_have(others: list[str]) -> str:
+    return f"its twin {others[0]} has" if len(others) == 1 else f"its {len(others)} twins ({others[0]}, …) have"
 
 
 def check_clusters(raw: RawDataset, pixels: Pixels) -> Iterator[Finding]:

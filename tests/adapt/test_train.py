@@ -1,0 +1,252 @@
+"""Training itself, on images so small that an epoch takes a second."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from lineproof.adapt import pipeline, trainer
+from lineproof.adapt.begin import Wish
+from lineproof.adapt.finetune import read_metrics
+from lineproof.adapt.network import read_safetensors
+from lineproof.adapt.own_base import export_base
+from lineproof.adapt.progress import EpochRow
+from lineproof.adapt.recipe import Geometry, Recipe
+from lineproof.adapt.resume import load_state
+from lineproof.bundle.open import open_bundle
+from lineproof.core.decode import read_image
+from lineproof.data.dataset import Dataset, write_dataset
+from lineproof.engine.onnx_engine import OnnxEngine
+from lineproof.errors import GateError, InputError
+
+pytestmark = pytest.mark.train
+
+# Mosaic is closed in the middle and masks are learnt from the start: resume has to cross every switch there is.
+RECIPE = Recipe(
+    imgsz=64,
+    epochs=4,
+    batch=4,
+    nominal_batch=8,
+    warmup_epochs=1.0,
+    augment="mild",
+    geometry=Geometry(mosaic=0.5, close_mosaic=1),
+    seed=5,
+)
+
+
+@dataclass
+class Told:
+    """Remembers what it was told; raises KeyboardInterrupt where a person would press Ctrl-C."""
+
+    stop_after_epoch: int = 10_000
+    stop_after_batch: int = 10_000
+    rows: list[EpochRow] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    batches: int = 0
+
+    def begin(self, epochs: int, done: int, batches: int) -> None:
+        self.said.append(f"begin {epochs} {done} {batches}")
+
+    def batch(self) -> None:
+        self.batches += 1
+        if self.batches >= self.stop_after_batch:
+            raise KeyboardInterrupt
+
+    def epoch(self, row: EpochRow) -> None:
+        self.rows.append(row)
+        if row.epoch >= self.stop_after_epoch:
+            raise KeyboardInterrupt
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def wish(**changes: object) -> Wish:
+    return Wish(RECIPE.model_copy(update=changes), base="scratch", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def whole(boxes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(trainer, "cpu_threads", lambda: 1)
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    pipeline.train(boxes.root, out, wish(), Told())
+    patch.undo()
+    return out
+
+
+def test_a_run_leaves_everything_it_should(whole: Path, boxes: Dataset):
+    bundle = open_bundle(whole / "bundle")
+    assert bundle.manifest.task == "detect"
+    assert bundle.manifest.classes == boxes.classes
+    assert bundle.manifest.input_wh == (64, 64)
+    assert bundle.manifest.dataset.content_hash == boxes.content_hash
+    assert bundle.manifest.recipe["epochs"] == 4
+    assert bundle.manifest.parity.decision_flips == 0
+    record = json.loads((whole / "run.json").read_text())
+    assert record["status"] == "sealed"
+    assert record["base"] is None
+    assert [row.epoch for row in read_metrics(whole / "metrics.jsonl")] == [1, 2, 3, 4]
+    for picture in ("curves.png", "validation.png"):
+        assert cv2.imread(str(whole / picture)).shape[0] > 100
+    assert not list(whole.glob("**/*.part"))
+
+
+def test_the_sealed_engine_inspects_a_part(whole: Path, boxes: Dataset):
+    engine = OnnxEngine.open(open_bundle(whole / "bundle"), "cpu")
+    found, _ = engine.detect(read_image(boxes.samples[0].image))
+    assert found.xyxy.shape[1] == 4
+
+
+def test_the_same_seed_gives_the_same_weights(whole: Path, boxes: Dataset, tmp_path: Path):
+    told = Told(stop_after_epoch=1)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(boxes.root, tmp_path / "again", wish(), told)
+    first = read_metrics(whole / "metrics.jsonl")[0]
+    assert told.rows[0].losses == pytest.approx(first.losses, rel=1e-5)
+
+
+@pytest.mark.parametrize("stop", [{"stop_after_epoch": 2}, {"stop_after_batch": 8}], ids=["after", "within"])
+def test_an_interrupted_run_ends_as_the_uninterrupted_one(
+    stop: dict[str, int], whole: Path, boxes: Dataset, tmp_path: Path
+):
+    out = tmp_path / "cut"
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(boxes.root, out, wish(), Told(**stop))
+    assert load_state(out / "state" / "last.pt").epochs_done == 2
+    told = Told()
+    pipeline.resume(boxes.root, out, "cpu", told)
+    assert [row.epoch for row in told.rows] == [3, 4]
+    for got, want in zip(read_metrics(out / "metrics.jsonl"), read_metrics(whole / "metrics.jsonl"), strict=True):
+        assert got.losses == pytest.approx(want.losses, rel=1e-3)
+        assert got.fitness == pytest.approx(want.fitness, abs=1e-3)
+    got, want = (load_state(run / "state" / "last.pt") for run in (out, whole))
+    for key, tensor in want.average.items():
+        torch.testing.assert_close(got.average[key], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_cut_in_its_first_epoch_starts_over_on_resume(whole: Path, boxes: Dataset, tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(boxes.root, tmp_path / "cut", wish(), Told(stop_after_batch=1))
+    told = Told(stop_after_epoch=1)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.resume(boxes.root, tmp_path / "cut", "cpu", told)
+    assert told.rows[0].losses == pytest.approx(read_metrics(whole / "metrics.jsonl")[0].losses, rel=1e-5)
+
+
+def test_a_finished_run_is_not_trained_again(whole: Path, boxes: Dataset):
+    told = Told()
+    before = (whole / "metrics.jsonl").read_bytes()
+    pipeline.resume(boxes.root, whole, "cpu", told)
+    assert told.rows == []
+    assert (whole / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_run_can_be_exported_again_with_any_smaller_input(whole: Path, boxes: Dataset, tmp_path: Path):
+    done = pipeline.export(whole, tmp_path / "bundle", None, Told(), dynamic=True)
+    assert done.sealed.bundle.manifest.input.dynamic
+    with pytest.raises(InputError, match="not the data this run began with"):
+        other = write_dataset(tmp_path / "d", boxes.classes, boxes.samples[:-1], "test")
+        pipeline.export(whole, tmp_path / "b2", other.root, Told())
+
+
+def test_the_weights_of_a_run_can_be_a_base(whole: Path, boxes: Dataset, tmp_path: Path):
+    facts = export_base(whole, tmp_path / "own.safetensors")
+    assert facts["bytes"] < 7_000_000
+    weights = read_safetensors(tmp_path / "own.safetensors")
+    assert weights.licence == "Apache-2.0"
+    assert json.loads(weights.facts["recipe"])["epochs"] == 4
+    for key, tensor in read_safetensors(whole / "best.safetensors").state.items():
+        torch.testing.assert_close(weights.state[key], tensor, rtol=2e-3, atol=1e-3)
+    with pytest.raises(InputError, match="is there already"):
+        export_base(whole, tmp_path / "own.safetensors")
+    with pytest.raises(InputError, match="is a .safetensors file"):
+        export_base(whole, tmp_path / "own.pt")
+
+
+def test_masks_are_trained_sealed_and_found(masks: Dataset, tmp_path: Path):
+    done = pipeline.train(masks.root, tmp_path / "run", wish(epochs=1), Told())
+    assert done.record.task == "segment"
+    assert done.sealed.bundle.manifest.task == "segment"
+    row = read_metrics(tmp_path / "run" / "metrics.jsonl")[0]
+    assert row.losses["seg_loss"] > 0
+    assert row.mask_map50 is not None
+
+
+def test_training_touches_no_network_and_starts_no_program(
+    boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    calls: list[str] = []
+
+    def refuse(name: str) -> object:
+        def call(*_: object, **__: object) -> None:
+            calls.append(name)
+            raise OSError(f"{name} is forbidden here")
+
+        return call
+
+    for owner, name in (
+        (socket.socket, "connect"),
+        (socket.socket, "connect_ex"),
+        (socket.socket, "sendto"),
+        (socket, "getaddrinfo"),
+        (socket, "create_connection"),
+        (subprocess, "Popen"),
+        (os, "system"),
+    ):
+        monkeypatch.setattr(owner, name, refuse(name))
+    pipeline.train(boxes.root, tmp_path / "run", wish(epochs=1), Told())
+    assert calls == []
+
+
+def test_without_the_augmentation_asked_for_nothing_is_trained(
+    boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from ultralytics.data import augment
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("a parameter this version does not know")
+
+    # ultralytics logs what its Compose raised and goes on without any augmentation
+    monkeypatch.setattr("albumentations.Compose", broken)
+    assert augment.Albumentations(transforms=[]).transform is None
+    told = Told()
+    with pytest.raises(GateError, match="could not build what the preset asks for"):
+        pipeline.train(boxes.root, tmp_path / "run", wish(), told)
+    assert told.batches == 0
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_images_are_refused_on_resume(boxes: Dataset, tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(boxes.root, tmp_path / "run", wish(), Told(stop_after_batch=1))
+    fewer = write_dataset(tmp_path / "d", boxes.classes, boxes.samples[:-1], "test")
+    with pytest.raises(InputError, match="not the data this run began with"):
+        pipeline.resume(fewer.root, tmp_path / "run", "cpu", Told())
+
+
+def test_an_image_the_trainer_drops_is_named(boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its header is whole, so only the trainer sees the damage – and would go on without it."""
+    copy = write_dataset(tmp_path / "d", boxes.classes, boxes.samples, "test")
+    victim = copy.samples[2].image
+    victim.write_bytes(victim.read_bytes()[:200])
+    with pytest.raises((InputError, GateError), match=r"part-02\.png"):
+        pipeline.train(copy.root, tmp_path / "run", wish(), Told())
+    assert not (tmp_path / "run").exists()
+
+
+def test_classes_without_images_are_said(boxes: Dataset, tmp_path: Path):
+    more = write_dataset(tmp_path / "d", (*boxes.classes, "ghost"), boxes.samples, "test")
+    told = Told(stop_after_batch=1)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(more.root, tmp_path / "run", wish(), told)
+    assert "warning: no train image shows 'ghost': it cannot be learnt" in told.said
