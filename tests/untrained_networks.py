@@ -36,7 +36,7 @@ def restless_network(task: Task, seed: int = 0) -> BaseModel:
     kind, layout = (SegmentationModel, "yolov8n-seg.yaml") if task == "segment" else (DetectionModel, "yolov8n.yaml")
     model = kind(layout, nc=len(CLASSES), verbose=False)
     model.names = dict(enumerate(CLASSES))
-    images = torch.from_numpy(np.stack([blobs(seed, 96, 96).transpose(2, 0, 1) for seed in range(8)])).float() / 255
+    images = torch.from_numpy(np.stack([blobs(seed, 160, 160).transpose(2, 0, 1) for seed in range(12)])).float() / 255
     with torch.no_grad():
         _settle_batch_norms(model, images)
         head = model.model[-1]
@@ -46,7 +46,6 @@ def restless_network(task: Task, seed: int = 0) -> BaseModel:
         for scores, boxes in zip(head.cv3, head.cv2, strict=True):
             scores[-1].weight.mul_(gain)
             scores[-1].bias.copy_((scores[-1].bias - mean) * gain - 2)
-            boxes[-1].weight.mul_(4)
             boxes[-1].bias.copy_(-0.5 * torch.arange(head.reg_max).repeat(4))
     return model
 

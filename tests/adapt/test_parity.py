@@ -74,13 +74,16 @@ def test_the_engine_sees_what_the_trained_model_sees(detect):
     assert report.mean_mask_iou is None
 
 
+# Masks of random weights are noise down to single cells, and the two sides sample it in one and in two steps; masks of
+# trained networks are smooth, see the real ones below.
+NOISY_MASKS = ParityTolerance(mean_mask_iou=0.9)
+
+
 def test_so_does_a_segmenting_one_mask_by_mask(segment):
-    report = segment.check(segment.engine())
+    report = segment.check(segment.engine(), tolerance=NOISY_MASKS)
     assert (report.decision_flips, report.unmatched_trained, report.unmatched_runtime) == (0, 0, 0)
     assert report.matched > 100
     assert report.mean_mask_iou is not None
-    assert report.mean_mask_iou > 0.99
-    assert report.min_mask_iou > 0.9
 
 
 def test_so_does_one_of_dynamic_shape(tmp_path):
@@ -142,7 +145,7 @@ def test_shifted_masks_are_caught(segment):
         return replace(found, masks=tuple(mask.shift(6, 6) for mask in found.masks or ()))
 
     with pytest.raises(ParityError, match="masks overlap by"):
-        segment.check(Faulty(segment.engine(), after=shift))
+        segment.check(Faulty(segment.engine(), after=shift), tolerance=NOISY_MASKS)
 
 
 def test_weights_that_changed_after_training_are_caught(detect):
@@ -161,16 +164,17 @@ def test_a_decision_that_flips_comes_first_in_the_message(detect):
 
 
 def test_differences_that_cannot_reject_a_part_are_counted_not_refused(detect):
-    weak = {name: Threshold(1.0, 0.999) for name in CLASSES}
-    report = detect.check(Faulty(detect.engine(), after=best_class_only), weak)
-    assert report.unmatched_trained > 0
-    assert report.decision_flips == 0
+    report = detect.check(Faulty(detect.engine(), after=lambda d: d[d.score >= 0.6]))
+    assert report.unmatched_trained > 10
+    assert (report.unmatched_runtime, report.decision_flips) == (0, 0)
 
 
 def test_a_wider_tolerance_can_be_asked_for(detect):
-    rough = Faulty(detect.engine(), after=lambda d: replace(d, xyxy=np.floor(d.xyxy)))
-    report = detect.check(rough, tolerance=ParityTolerance(box_px=1.0))
-    assert 0.5 < report.max_box_difference_px <= 1
+    rough = Faulty(detect.engine(), after=lambda d: replace(d, score=d.score * 0.97))
+    with pytest.raises(ParityError, match="score is off by"):
+        detect.check(rough)
+    report = detect.check(rough, tolerance=ParityTolerance(score=0.05))
+    assert report.max_score_difference == pytest.approx(0.03, abs=0.002)
 
 
 def test_progress_is_told(detect):
@@ -203,3 +207,4 @@ def test_a_real_network_on_real_steel(shared_root, base, task):
     assert (report.decision_flips, report.unmatched_trained, report.unmatched_runtime) == (0, 0, 0)
     assert report.matched > 5
     assert report.max_box_difference_px < 0.01
+    assert task == "detect" or (report.mean_mask_iou > 0.99 and report.min_mask_iou > 0.9)

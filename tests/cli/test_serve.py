@@ -65,6 +65,12 @@ def free_port() -> int:
 WIRE = httpx.Client(verify=False, timeout=60)  # plain HTTP: reading certificates for every question takes longer
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _wire_is_closed():
+    yield
+    WIRE.close()
+
+
 def wait_for(url: str, status: int) -> httpx.Response:
     for _ in range(2000):
         try:

@@ -1,10 +1,10 @@
 import cv2
 import numpy as np
 import pytest
-from drawn_dataset import expose, texture
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drawn_dataset import expose, texture
 from lineproof.data.twins import TwinFinder
 from lineproof.data.twins.turns import SPECTRAL_MAPS, TURNS, Band, Turn, cyclic_offset, turn_picture
 

@@ -231,6 +231,8 @@ class _Loop:
         np.random.seed(seed)  # noqa: NPY002 (what ultralytics draws from)
         torch.manual_seed(seed)  # albumentations takes its seed from here
         self.train_loader.generator.manual_seed(seed)
+        if self.train_loader.num_workers == 0:  # worker processes live on: starting them anew can take seconds
+            self.train_loader.reset()
         dataset = self.train_loader.dataset
         for index in dataset.buffer:  # images kept for mosaics when they do not all fit in memory
             dataset.ims[index] = None

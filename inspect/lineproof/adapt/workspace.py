@@ -22,7 +22,6 @@ from lineproof.errors import DatasetError, ImageError
 
 # Suffixes ultralytics looks for; the decoders go by content, so any other name gets one of these.
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-_JPEG_END = b"\xff\xd9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +87,13 @@ def _write_split(workspace: Workspace, split: str, samples: Iterable[Sample]) ->
 
 
 def _place(image: Path, target: Path) -> None:
-    """Link an image; a JPEG without its end is copied, because ultralytics would repair the original in place."""
+    """Link an image whose header is whole; pixels are read, and damage found, by the trainer."""
     try:
-        data = image.read_bytes()
-        check_header(data, str(image))
+        check_header(image.read_bytes(), str(image))
     except OSError as error:
         raise DatasetError(f"{image}: cannot be read ({error.strerror})", hint="run `lineproof data check`") from None
     except ImageError as error:
         raise DatasetError(error.message, hint="run `lineproof data check --fix`") from None
-    if data[:2] == b"\xff\xd8" and data[-2:] != _JPEG_END:
-        shutil.copyfile(image, target)
-        return
     try:
         target.symlink_to(image.resolve())
     except OSError:  # Windows without the privilege, file systems without links

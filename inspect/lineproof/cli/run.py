@@ -127,6 +127,8 @@ def _screen(line: Line, settings: LineFile, journal: Journal | None, *, quiet: b
         health = journal.health() if journal is not None else None
         return health.last_error if health is not None and health.failing else ""
 
-    view = LiveView(line, f"{settings.name} · {settings.bundle.name} · Ctrl-C ends", records_health)
+    sealed = line.provenance
+    title = f"{settings.name} · {sealed.bundle_name} {sealed.bundle_digest[:12]} · {sealed.provider} · Ctrl-C ends"
+    view = LiveView(line, title, records_health)
     with Live(get_renderable=view.render, console=messages, refresh_per_second=4, transient=True):
         yield

@@ -64,6 +64,8 @@ def _draw_sizes(axes: Axes, stats: Stats) -> None:
     colours = np.array([_rgb(int(i)) for i in stats.class_id[order]]).reshape(-1, 3)
     width, height = np.maximum(stats.box_wh[order], 0.5).T
     axes.scatter(width, height, s=9, c=colours, alpha=0.6, linewidths=0)
+    if not len(order):
+        axes.set(xlim=(1, 64), ylim=(1, 64))
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)
     for axis in (axes.xaxis, axes.yaxis):
@@ -90,6 +92,8 @@ def _draw_areas(axes: Axes, stats: Stats) -> None:
         )
         for (place, _), box in zip(shown, boxes["boxes"], strict=True):
             box.set(facecolor=_rgb(place), alpha=0.8, linewidth=0.8)
+    else:
+        axes.set_xlim(0.01, 100)
     axes.set_yticks(np.arange(len(stats.classes)), stats.classes)
     axes.set_ylim(len(stats.classes) - 0.5, -0.5)
     axes.set_xscale("log")
