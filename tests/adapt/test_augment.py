@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-import albumentations as A
+import albumentations as A  # noqa: N812 (its own documentation calls it so)
 import numpy as np
 import pytest
 from ultralytics.data.augment import Albumentations, v8_transforms
@@ -66,7 +66,7 @@ def test_a_step_that_is_skipped_at_random_is_refused():
     asked = load_augmentation("mild")
     dataset = as_the_trainer_builds_it(asked)
     step_of(dataset).p = 0.5
-    with pytest.raises(GateError, match="with probability 0.5"):
+    with pytest.raises(GateError, match=r"with probability 0\.5"):
         check_installed(dataset, asked)
 
 

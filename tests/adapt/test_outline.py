@@ -32,7 +32,7 @@ def test_the_outline_spans_the_box_of_the_mask(bitmap: np.ndarray, x: int, y: in
     if mask.area_px == 0:
         assert polygon.shape == (0, 2)
         return
-    assert tuple([*polygon.min(axis=0), *polygon.max(axis=0)]) == mask.xyxy
+    assert (*polygon.min(axis=0), *polygon.max(axis=0)) == mask.xyxy
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 7), (6, 1), (5, 4)])

@@ -13,6 +13,7 @@ from lineproof.cli import bundle, data, records
 from lineproof.cli.demo import demo
 from lineproof.cli.doctor import doctor
 from lineproof.cli.evaluate import evaluate
+from lineproof.cli.inspect_images import inspect
 from lineproof.cli.run import run
 from lineproof.cli.serve import serve
 from lineproof.cli.train import export, train
@@ -33,6 +34,7 @@ app.add_typer(data.app)
 app.command()(train)
 app.command()(export)
 app.command()(evaluate)
+app.command()(inspect)
 app.command()(run)
 app.command()(serve)
 app.add_typer(bundle.app)

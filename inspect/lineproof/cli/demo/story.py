@@ -73,7 +73,7 @@ class Told:
 
     def verb(self, step: Step, *argv: str, keep: bool = False) -> str:
         """Run one verb in the folder as a user would; with `keep` its answer is returned instead of shown."""
-        step.commands.append(shlex.join(["lineproof", *argv]))
+        step.commands.append(_shown(argv))
         messages.print(f"[dim]$ {step.commands[-1]}", markup=True, soft_wrap=True)
         done = subprocess.run(
             [sys.executable, "-m", "lineproof", *argv],
@@ -85,6 +85,15 @@ class Told:
         if done.returncode != 0:
             raise StepFailed(f"{step.commands[-1]} ended with exit code {done.returncode}", hint=f"in {self.out}")
         return done.stdout or ""
+
+
+def _shown(argv: tuple[str, ...]) -> str:
+    """The command as one would type it: of a long list of pictures the first, and an ellipsis."""
+    pictures = [word for word in argv if word.endswith(".png") and "/images/" in word]
+    left_out = set(pictures[1:])
+    words = [word for word in argv if word not in left_out]
+    text = shlex.join(["lineproof", *words])
+    return text.replace(pictures[0], f"{pictures[0]} …", 1) if left_out else text
 
 
 class StepFailed(LineproofError):
