@@ -17,7 +17,9 @@ from lineproof.errors import ImageError, ImageTooLarge
 MAX_PIXELS = 50_000_000  # 8k × 6k; the same as OpenCV's own limit set in lineproof/__init__.py
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 _EIGHT_BIT_MODES = ("L", "RGB", "P", "1")
-_header_lock = threading.Lock()  # Pillow's own limit is one global of the process; HTTP reads headers in several threads
+_header_lock = (
+    threading.Lock()
+)  # Pillow's own limit is one global of the process; HTTP reads headers in several threads
 
 
 def decode_image(data: bytes, what: str, *, max_pixels: int = MAX_PIXELS) -> Image:

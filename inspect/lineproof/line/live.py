@@ -33,7 +33,7 @@ class LiveView:
 
     def _health(self, now: Snapshot) -> Text:
         troubles = self.line.troubles
-        text = Text("source ").append(*_word(troubles.get("source", "")))
+        text = Text("\nsource ").append(*_word(troubles.get("source", "")))
         text.append("   engine ").append(*_word(troubles.get("engine", "")))
         text.append("   signal ").append(*_word(troubles.get("signal", "")))
         failed = f"{now.record_failures} failed" if now.record_failures else ""
@@ -44,20 +44,19 @@ def _word(trouble: str) -> tuple[str, str]:
     return (trouble, "bold red") if trouble else ("ok", "green")
 
 
-def _head(now: Snapshot, drops: int) -> Table:
-    table = Table.grid(padding=(0, 3))
+def _head(now: Snapshot, drops: int) -> Text:
     share = "–" if now.pass_yield is None else f"{now.pass_yield:.1%}"
-    decisions = [Text(f"{d} {now.decisions[d]}", style=f"bold {COLOURS[d]}") for d in Decision]
-    facts = (f"{now.parts} parts", f"{now.rate_hz:.1f}/s", f"yield {share}")
-    table.add_row(*facts, *decisions, f"drops {drops}", f"late {now.late}", f"{now.seconds:.0f} s")
-    return table
+    text = Text(f"{now.parts} parts   {now.rate_hz:.1f}/s   yield {share}")
+    for decision in Decision:
+        text.append(f"   {decision} {now.decisions[decision]}", style=f"bold {COLOURS[decision]}")
+    return text.append(f"   drops {drops}   late {now.late}   {now.seconds:.0f} s\n")
 
 
 def _latencies(now: Snapshot) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("ms")
+    table.add_column("ms", no_wrap=True, min_width=11)
     for name in ("p50", "p95", "p99", "max"):
-        table.add_column(name, justify="right", min_width=7)
+        table.add_column(name, justify="right", no_wrap=True, min_width=6)
     for stage in STAGES:
         spread = now.stages_ms.get(stage)
         if spread is not None:
@@ -67,7 +66,7 @@ def _latencies(now: Snapshot) -> Table:
 
 def _recent(now: Snapshot) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("decision")
+    table.add_column("decision", no_wrap=True, min_width=8)
     table.add_column("part", no_wrap=True, overflow="ellipsis", max_width=28)
     table.add_column("why", no_wrap=True, overflow="ellipsis", max_width=60)
     for answer in reversed(now.recent):

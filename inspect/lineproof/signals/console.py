@@ -8,6 +8,7 @@ from rich.text import Text
 from lineproof.core import Decision, Inspection
 from lineproof.errors import SignalError
 
+SHOWN = 2  # reasons in a line; the record has all of them
 COLOURS = {Decision.PASS: "green", Decision.FAIL: "red", Decision.REVIEW: "yellow", Decision.FAULT: "magenta"}
 
 
@@ -39,5 +40,7 @@ def line_of(inspection: Inspection) -> Text:
     at = inspection.grabbed_at.strftime("%H:%M:%S.%f")[:-3]
     text = Text(f"{at} ").append(f"{inspection.decision:<7}", f"bold {COLOURS[inspection.decision]}")
     text.append(f"{inspection.part_id:<24}{inspection.times_ms.total:>7.1f} ms")
-    why = "; ".join(f"{reason.rule}: {reason.text}" for reason in inspection.verdict.reasons)
-    return text.append(f"  {why}", "dim") if why else text
+    reasons = inspection.verdict.reasons
+    why = "; ".join(f"{reason.rule}: {reason.text}" for reason in reasons[:SHOWN])
+    more = f" (+{len(reasons) - SHOWN})" if len(reasons) > SHOWN else ""
+    return text.append(f"  {why}{more}", "dim") if why else text

@@ -15,7 +15,7 @@ import cv2
 import jinja2
 
 from lineproof.atomic import write_text
-from lineproof.core.decode import read_image
+from lineproof.errors import LineproofError
 
 if TYPE_CHECKING:
     from lineproof.cli.demo.story import Told
@@ -70,10 +70,12 @@ def _gallery(told: Told) -> list[dict[str, Any]]:
 
 def _picture(path: Path, max_side_px: int) -> str:
     """An image file as a data URL, scaled down where it is larger."""
-    image = read_image(path)
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)  # our own pictures; matplotlib's have an alpha channel
+    if image is None:
+        raise LineproofError(f"{path}: cannot be read again")
     scale = max_side_px / max(image.shape[:2])
     if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
 
