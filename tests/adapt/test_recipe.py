@@ -46,6 +46,7 @@ def test_a_misspelt_key_is_named_with_the_near_one(tmp_path: Path):
         ({"imgsz": 300}, "300 is not a multiple of 32"),
         ({"epochs": 0}, "epochs"),
         ({"nominal_batch": 4, "batch": 8}, "nominal_batch 4 is less than batch 8"),
+        ({"val_every": 5, "patience": 4}, "patience 4 is less than val_every 5"),
         ({"lr0": float("nan")}, "lr0"),
         ({"precision": "fp8"}, "precision"),
         ({"geometry": {"mosaic": 1.5}}, "geometry.mosaic"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -13,7 +14,7 @@ import cv2
 import pytest
 import torch
 
-from lineproof.adapt import pipeline, trainer
+from lineproof.adapt import finetune, pipeline, trainer
 from lineproof.adapt.begin import Wish
 from lineproof.adapt.finetune import read_metrics
 from lineproof.adapt.network import read_safetensors
@@ -224,6 +225,50 @@ def test_without_the_augmentation_asked_for_nothing_is_trained(
         pipeline.train(boxes.root, tmp_path / "run", wish(), told)
     assert told.batches == 0
     assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_is_one_line_and_the_epoch_before_stays(
+    boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(path: Path, state: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(boxes.root, tmp_path / "run", wish(epochs=2), Told(stop_after_epoch=1))
+    monkeypatch.setattr(finetune, "save_state", full)
+    with pytest.raises(InputError, match=r"run: cannot be written \(No space left on device\) – make room"):
+        pipeline.resume(boxes.root, tmp_path / "run", "cpu", Told())
+    assert load_state(tmp_path / "run" / "state" / "last.pt").epochs_done == 1
+
+
+def test_too_little_memory_is_one_line(boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def hungry(self: object, batch: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(trainer._Loop, "_forward_backward", hungry)
+    with pytest.raises(InputError, match="not enough memory for batches of 4 images of 64 px"):
+        pipeline.train(boxes.root, tmp_path / "run", wish(), Told())
+
+
+def test_a_loss_that_is_no_number_stops_the_run(boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real = trainer._Loop._forward_backward
+
+    def diverged(self: trainer._Loop, batch: dict[str, object]) -> dict[str, torch.Tensor]:
+        return {name: value * float("nan") for name, value in real(self, batch).items()}
+
+    monkeypatch.setattr(trainer._Loop, "_forward_backward", diverged)
+    with pytest.raises(GateError, match="training diverged in epoch 1"):
+        pipeline.train(boxes.root, tmp_path / "run", wish(), Told())
+
+
+def test_patience_ends_a_run_that_no_longer_gets_better(
+    boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(trainer._DetectLoop, "validate", lambda _: ({}, 0.5))
+    told = Told()
+    done = pipeline.train(boxes.root, tmp_path / "run", wish(patience=1), told)
+    assert [row.epoch for row in told.rows] == [1, 2]
+    assert done.record.best_epoch == 1
 
 
 def test_other_images_are_refused_on_resume(boxes: Dataset, tmp_path: Path):

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -16,6 +17,7 @@ import yaml
 
 from builders import detections
 from lineproof.cli import main as cli
+from lineproof.cli.leaving import leave_hung_threads
 from lineproof.core import Sample
 from lineproof.data.dataset import write_dataset
 from lineproof.errors import RecordError
@@ -215,13 +217,40 @@ def test_a_camera_over_http_from_end_to_end(plant, capsys):
     good = picture(jpeg(0))
     server = Server(((*[good] * 8, stall),))
     source = {"kind": "stream", "url": server.url, "name": "top", "discard_frames": 1}
-    line = plant(source=source, line={"trigger": "free_running", "deadline_ms": 5000})
+    line = plant(source=source)
     code, out, _ = call(capsys, line, "--max-parts", "2", "--json")
     server.over.set()
     server.shutdown()
     server.server_close()
     assert code == 0
     assert json.loads(out)["decisions"]["PASS"] == 2
+
+
+def test_the_process_ends_well_though_a_camera_hangs(plant):
+    """Its thread hangs in the driver; nobody may wait for it, and the end is no crash."""
+    server = Server(((*[picture(jpeg(0))] * 8, stall),))
+    source = {"kind": "stream", "url": server.url, "stall_s": 50, "open_timeout_s": 50, "discard_frames": 1}
+    line = plant(source=source, records=None)
+    command = [sys.executable, "-m", "lineproof", "run", str(line), "--max-parts", "2", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    server.over.set()
+    server.shutdown()
+    server.server_close()
+    assert (done.returncode, json.loads(done.stdout)["parts"]) == (0, 2)
+
+
+def test_hung_threads_are_left_with_the_exit_code(monkeypatch):
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    leave_hung_threads(2)
+    assert codes == []
+    release = threading.Event()
+    thread = threading.Thread(target=release.wait, args=(20,), name="capture camera 0", daemon=True)
+    thread.start()
+    leave_hung_threads(2)
+    release.set()
+    thread.join()
+    assert codes == [2]
 
 
 def test_every_line_file_of_the_repository_loads(repo):

@@ -64,7 +64,7 @@ def test_an_empty_segmentation_has_an_empty_tuple_of_masks():
     assert found.masks == ()
 
 
-def test_threads_take_turns_on_one_engine():
+def test_threads_do_not_disturb_each_other():
     engine = tiny_engine()
     images = [part((n % 4, n // 4, RED)) for n in range(16)]
     expected = [engine.detect(image)[0].xyxy.tolist() for image in images]
@@ -80,6 +80,26 @@ def test_threads_take_turns_on_one_engine():
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_thread_that_hangs_in_a_run_does_not_hold_up_another(monkeypatch):
+    engine = tiny_engine()
+    inner, release, hanging = engine._session, threading.Event(), threading.Event()
+
+    class Stuck:
+        def run(self, *args: object):
+            if threading.current_thread() is thread:
+                hanging.set()
+                release.wait(30)
+            return inner.run(*args)
+
+    monkeypatch.setattr(engine, "_session", Stuck())
+    thread = threading.Thread(target=engine.detect, args=(part(),))
+    thread.start()
+    assert hanging.wait(30)
+    assert len(engine.detect(part((0, 0, RED)))[0]) == 1
+    release.set()
+    thread.join(30)
 
 
 def test_scores_that_are_none_are_an_error_not_a_good_part():

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from builders import detections
-
 from lineproof.core import Detections
 from lineproof.engine.pairing import pair_detections
 

@@ -78,7 +78,7 @@ def live():
 
     def start(*handles: FakeHandle | SourceLost | None, **changes: object) -> tuple[CaptureSource, Rig]:
         rig = Rig(*handles)
-        facts = {"stall_s": 0.3, "open_timeout_s": 0.4, "backoff_s": 0.01, "backoff_max_s": 0.02, "discard_frames": 1}
+        facts = {"stall_s": 10, "open_timeout_s": 10, "backoff_s": 0.01, "backoff_max_s": 0.02, "discard_frames": 1}
         source = CaptureSource(
             rig.open, CameraSettings(kind="camera", index=0, name="cam", **facts | changes), "camera 0"
         )
@@ -124,7 +124,7 @@ def test_frames_come_in_order_with_their_own_part_ids(live):
 
 def test_a_stall_is_noticed_by_our_own_clock_and_a_fresh_handle_is_opened(live):
     hung = FakeHandle(pictures(1))
-    source, rig = live(hung, FakeHandle(pictures(2)))
+    source, rig = live(hung, FakeHandle(pictures(2)), stall_s=0.4)
     assert greys(collect(source, 3)) == [1, "SourceLost", 2]
     assert rig.opened == 2
     assert not hung.closed.is_set()  # its thread is still in the driver: nobody else may touch the handle
@@ -133,7 +133,7 @@ def test_a_stall_is_noticed_by_our_own_clock_and_a_fresh_handle_is_opened(live):
 def test_a_handle_left_behind_is_closed_by_its_own_thread_and_its_late_picture_thrown_away(live):
     hung = FakeHandle([])
     hung.steps = itertools.chain(pictures(1), (step for step in [hung.release.wait] if step(20) and False))
-    source, _ = live(hung, FakeHandle(pictures(2, 3)))
+    source, _ = live(hung, FakeHandle(pictures(2, 3)), stall_s=0.4)
     assert greys(collect(source, 3)) == [1, "SourceLost", 2]
     hung.steps = iter(pictures(99))
     hung.release.set()
@@ -151,7 +151,7 @@ def test_a_handle_that_dies_is_reported_once_and_replaced(live):
 
 
 def test_an_opening_that_hangs_is_given_up(live):
-    source, _ = live(FakeHandle([*pictures(1), SourceLost("cable")]), None, FakeHandle(pictures(2)))
+    source, _ = live(FakeHandle([*pictures(1), SourceLost("cable")]), None, FakeHandle(pictures(2)), open_timeout_s=0.4)
     assert greys(collect(source, 3)) == [1, "SourceLost", 2]
 
 
@@ -189,7 +189,7 @@ def test_another_picture_size_is_refused(live):
 
 def test_pictures_nobody_takes_are_dropped_by_name(live):
     handle = FakeHandle(pictures(*range(1, 41)), pause_s=0)
-    source, _ = live(handle, stall_s=5)
+    source, _ = live(handle)
     assert handle.exhausted.wait(5)
     found = collect(source, 40)
     assert greys(found) == [*range(1, 33), *["FrameError"] * 8]
@@ -199,7 +199,7 @@ def test_pictures_nobody_takes_are_dropped_by_name(live):
 @pytest.mark.parametrize("first", [SourceLost("camera 0: busy"), None])
 def test_a_camera_that_does_not_open_at_start_is_one_line(live, first):
     with pytest.raises(SourceLost, match=r"^camera 0: (busy|no picture within 0\.4 s)"):
-        live(first)
+        live(first, open_timeout_s=0.4)
 
 
 def test_a_closed_source_stops_reading(live):

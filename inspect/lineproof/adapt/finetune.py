@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from ultralytics.nn.tasks import BaseModel
 from ultralytics.utils import LOGGER
 
@@ -16,11 +17,13 @@ from lineproof.adapt.bases import Start
 from lineproof.adapt.device import choose_device, choose_precision
 from lineproof.adapt.network import read_safetensors, save_network
 from lineproof.adapt.progress import EpochRow, TrainProgress
+from lineproof.adapt.recipe import Recipe
 from lineproof.adapt.resume import TrainingState, load_state, save_state
 from lineproof.adapt.run_folder import RunFolder, RunRecord
 from lineproof.adapt.trainer import Job, trainer_for
 from lineproof.adapt.workspace import Workspace
 from lineproof.atomic import write_text
+from lineproof.errors import InputError
 
 
 def finetune(
@@ -73,7 +76,7 @@ def _train(
         on_batch=progress.batch,
         on_epoch=keeper.epoch,
     )
-    with _quiet(folder.log):
+    with _quiet(folder.log), _memory_named(recipe):
         trainer_for(job).train()
 
 
@@ -87,7 +90,12 @@ class _Keeper:
         self._rows = _read_rows(folder.metrics)[: state.epochs_done] if state else []
 
     def epoch(self, row: EpochRow, state: TrainingState, average: BaseModel) -> None:
-        """Keep one epoch."""
+        """Keep one epoch; raises InputError when the disk refuses."""
+        with _disk_named(self._folder.root):
+            self._keep(row, state, average)
+        self._progress.epoch(row)
+
+    def _keep(self, row: EpochRow, state: TrainingState, average: BaseModel) -> None:
         self._rows.append(json.dumps(row.as_dict()))
         write_text(self._folder.metrics, "\n".join(self._rows) + "\n")
         if state.best_epoch == row.epoch:
@@ -97,7 +105,6 @@ class _Keeper:
         took = self._folder.read().seconds + row.train_s + row.val_s
         status = "trained" if state.finished else "training"
         self._folder.update(best_epoch=state.best_epoch, seconds=round(took, 1), status=status)
-        self._progress.epoch(row)
 
 
 def _read_rows(path: Path) -> list[str]:
@@ -107,6 +114,27 @@ def _read_rows(path: Path) -> list[str]:
 def read_metrics(path: Path) -> list[EpochRow]:
     """The epochs of a run."""
     return [EpochRow(**json.loads(line)) for line in _read_rows(path)]
+
+
+@contextmanager
+def _memory_named(recipe: Recipe) -> Iterator[None]:
+    """Running out of memory in words, with the remedy."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise InputError(
+            f"not enough memory for batches of {recipe.batch} images of {recipe.imgsz} px",
+            hint="train into another --out with a smaller --batch or --imgsz",
+        ) from error
+
+
+@contextmanager
+def _disk_named(folder: Path) -> Iterator[None]:
+    """A full disk in one line; the state of the epoch before is still whole."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror})", hint="make room, then --resume") from error
 
 
 @contextmanager

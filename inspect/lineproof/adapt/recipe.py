@@ -90,6 +90,12 @@ class Recipe(StrictModel):
             raise ValueError(f"nominal_batch {self.nominal_batch} is less than batch {self.batch}")
         return self
 
+    @model_validator(mode="after")
+    def _patience_outlasts_validation(self) -> Self:
+        if self.patience < self.val_every:
+            raise ValueError(f"patience {self.patience} is less than val_every {self.val_every}")
+        return self
+
 
 def load_recipe(name: str) -> Recipe:
     """A recipe by name (`default`, `quick`, …) or from a file; raises SettingsError that names file and key."""

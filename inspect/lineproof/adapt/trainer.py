@@ -155,7 +155,7 @@ class _Loop:
             metrics, fitness = self.validate()  # type: ignore[attr-defined]
             if fitness > self._best_fitness:
                 self._best_fitness, self._best_epoch = float(fitness), epoch + 1
-        finished = last or epoch + 1 - self._best_epoch >= recipe.patience
+        finished = last or (fitness is not None and epoch + 1 - self._best_epoch >= recipe.patience)
         row = EpochRow(
             epoch=epoch + 1,
             epochs=recipe.epochs,

@@ -62,16 +62,26 @@ def prepare_workspace(dataset: Dataset, task: Task, root: Path) -> Workspace:
         raise DatasetError(f"{dataset.root}: no defect is annotated in its training images")
     workspace = Workspace(root, task, dataset.classes, train, val)
     shutil.rmtree(root, ignore_errors=True)
-    for split, samples in (("train", train), ("val", val)):
-        _write_split(workspace, split, samples)
+    try:
+        for split, samples in (("train", train), ("val", val)):
+            _write_split(workspace, split, samples)
+        write_text(workspace.yaml, _description(workspace))
+    except OSError as error:
+        raise DatasetError(
+            f"{root}: cannot be written ({error.strerror})", hint="make room, or another --out"
+        ) from None
+    return workspace
+
+
+def _description(workspace: Workspace) -> str:
+    """Written by us, so it has no `download:` key, which ultralytics would execute."""
     description = {
-        "path": str(root.resolve()),
+        "path": str(workspace.root.resolve()),
         "train": "images/train",
         "val": "images/val",
-        "names": dict(enumerate(dataset.classes)),
+        "names": dict(enumerate(workspace.classes)),
     }
-    write_text(workspace.yaml, yaml.safe_dump(description, sort_keys=False, allow_unicode=True))
-    return workspace
+    return yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
 
 
 def _write_split(workspace: Workspace, split: str, samples: Iterable[Sample]) -> None:

@@ -19,18 +19,21 @@ def bundle_limits(bundle: Bundle, rules: Rules) -> tuple[Limit, ...]:
     return compile_limits(rules, manifest.classes, manifest.operating_point, manifest.score_floor)
 
 
-def ready_engine(bundle: Bundle, provider: str = "auto", *, threads: int | None = None) -> OnnxEngine:
+def ready_engine(bundle: Bundle, limits: tuple[Limit, ...], provider: str = "auto") -> OnnxEngine:
     """An engine that is warmed up and has answered the bundle's probes as sealed; raises EngineError otherwise."""
-    engine = OnnxEngine.open(bundle, provider=provider, threads=threads)
+    decisive_score = min((limit.review_score for limit in limits), default=None)
+    engine = OnnxEngine.open(bundle, provider=provider, decisive_score=decisive_score)
     replay_probes(engine, bundle)
     return engine
 
 
-def build_inspector(bundle_path: Path, rules: Rules, provider: str = "auto", line_digest: str = "") -> Inspector:
+def open_inspector(
+    bundle_path: Path, rules: Rules, provider: str = "auto", line_digest: str = ""
+) -> tuple[Inspector, Bundle]:
     """Open, verify, warm up, replay the probes; only then is there an inspector."""
     bundle = open_bundle(bundle_path)
     limits = bundle_limits(bundle, rules)  # before the engine: a wrong rule is reported at once
-    engine = ready_engine(bundle, provider)
+    engine = ready_engine(bundle, limits, provider)
     provenance = Provenance(
         bundle_name=bundle.manifest.name,
         bundle_digest=bundle.digest,
@@ -38,4 +41,4 @@ def build_inspector(bundle_path: Path, rules: Rules, provider: str = "auto", lin
         provider=engine.provider,
         model_input_wh=engine.input_wh,
     )
-    return Inspector(engine, limits, provenance)
+    return Inspector(engine, limits, provenance), bundle

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lineproof.cli.output import JsonFlag, emit, messages
+from lineproof.cli.output import JsonFlag, emit, tracked
 
 if TYPE_CHECKING:
     from lineproof.data.audit.mend import Mended
     from lineproof.data.audit.report import AuditReport
 
-Thing = TypeVar("Thing")
 Folder = Annotated[Path, typer.Argument(help="a dataset folder", metavar="DIR")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace the dataset at --out")]
 
@@ -42,12 +40,12 @@ def check(
 
     if fix != (out is not None):
         raise InputError("--fix and --out belong together", hint="lineproof data check DIR --fix --out COPY")
-    audited = audit(folder, _progress, min_instances=min_instances, twins=twins)
+    audited = audit(folder, tracked, min_instances=min_instances, twins=twins)
     result, text = audited.report.as_dict(), audited.report.as_text()
     poisoned = audited.report.poisoned
     if out is not None:
         mended = mend(audited, out, overwrite=overwrite)
-        again = audit(out, _progress, min_instances=min_instances, twins=twins).report
+        again = audit(out, tracked, min_instances=min_instances, twins=twins).report
         result, text = result | {"fixed": _fixed_dict(mended, again)}, f"{text}\n\n{_fixed_text(mended, again)}"
         poisoned = again.poisoned
     emit(result, text, as_json=as_json)
@@ -79,7 +77,7 @@ def split(
     from lineproof.data.split import SplitOptions, split_dataset
     from lineproof.data.split_report import report_dict, report_text
 
-    report = split_dataset(open_dataset(folder), SplitOptions(val, test, seed, group), _progress)
+    report = split_dataset(open_dataset(folder), SplitOptions(val, test, seed, group), tracked)
     emit(report_dict(report), report_text(report), as_json=as_json)
 
 
@@ -159,7 +157,7 @@ def synth(
 
     chosen = load_settings(settings or demo_settings(), SynthSettings)
     dataset = write_synth_dataset(
-        out, chosen, n, seed, image_format=image_format, overwrite=overwrite, progress=_progress
+        out, chosen, n, seed, image_format=image_format, overwrite=overwrite, progress=tracked
     )
     counts, good = dataset.class_counts(), sum(sample.ok for sample in dataset.samples)
     result: dict[str, object] = {
@@ -172,12 +170,6 @@ def synth(
     }
     told = ", ".join(f"{number} {name}" for name, number in counts.items())
     emit(result, f"{len(dataset.samples)} images ({good} good parts): {told}\ndataset: {dataset.root}", as_json=as_json)
-
-
-def _progress(things: Sequence[Thing], what: str) -> Iterable[Thing]:
-    from rich.progress import track
-
-    return track(things, description=f"{what:9}", console=messages, transient=True, disable=not messages.is_terminal)
 
 
 def _fixed_dict(mended: Mended, again: AuditReport) -> dict[str, object]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lineproof.cli.output import JsonFlag, emit, messages
+from lineproof.cli.output import JsonFlag, emit, tracked
 
 if TYPE_CHECKING:
     from lineproof.data.importer import ImportReport
 
-Thing = TypeVar("Thing")
 SHOWN = 10
 
 
@@ -57,14 +55,8 @@ def import_(
         skip_unreadable=skip_unreadable,
         overwrite=overwrite,
     )
-    report = import_dataset(src, out, options, _progress)
+    report = import_dataset(src, out, options, tracked)
     emit(_as_dict(report, unlabelled), _as_text(report, unlabelled), as_json=as_json)
-
-
-def _progress(things: Sequence[Thing], what: str) -> Iterable[Thing]:
-    from rich.progress import track
-
-    return track(things, description=f"{what:8}", console=messages, transient=True, disable=not messages.is_terminal)
 
 
 def _as_dict(report: ImportReport, unlabelled: str) -> dict[str, object]:

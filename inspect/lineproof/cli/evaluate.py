@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineproof.cli.output import JsonFlag, emit, messages, require_extra
+from lineproof.cli.output import JsonFlag, emit, require_extra, tracked
 
 if TYPE_CHECKING:
     from lineproof.proof.evaluate import Evaluation
@@ -27,8 +27,6 @@ def evaluate(
     Example: `lineproof evaluate runs/tiles/bundle data/tiles --split val`
     """
     require_extra("proof", "scipy", "faster_coco_eval")
-    from rich.progress import track
-
     from lineproof.atomic import write_json
     from lineproof.bundle.open import open_bundle
     from lineproof.cli.assemble import bundle_limits, ready_engine
@@ -47,9 +45,8 @@ def evaluate(
         rules = load_line(line).rules
     limits = bundle_limits(sealed, rules)
     samples = align_classes(samples_of(data, split), data.classes, sealed.manifest.classes)
-    engine = ready_engine(sealed, provider)
-    bar = track(samples, "inspecting", console=messages, disable=not messages.is_terminal)
-    found = detect_all(engine, bar)
+    engine = ready_engine(sealed, limits, provider)
+    found = detect_all(engine, tracked(samples, "inspecting"))
     result = score(samples, found, sealed.manifest.classes, limits)
     facts: dict[str, object] = {
         "bundle": sealed.digest,

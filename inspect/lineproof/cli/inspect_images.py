@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineproof.cli.output import JsonFlag, emit, messages
+from lineproof.cli.output import JsonFlag, emit, messages, tracked
 
 if TYPE_CHECKING:
     from lineproof.core import Image, Inspection
@@ -30,9 +30,7 @@ def inspect(
 
     Example: `lineproof inspect runs/tiles/bundle photos/ --out decisions`
     """
-    from rich.progress import track
-
-    from lineproof.cli.assemble import build_inspector
+    from lineproof.cli.assemble import open_inspector
     from lineproof.errors import ImageError, InputError
     from lineproof.linefile import load_line
     from lineproof.rules.tolerance import Rules
@@ -40,11 +38,11 @@ def inspect(
     if out is not None and out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: a file, not a folder", hint="choose another name")
     files = list(dict.fromkeys(_files(images)))
-    inspector = build_inspector(bundle, Rules() if line is None else load_line(line).rules, provider)
+    inspector, _ = open_inspector(bundle, Rules() if line is None else load_line(line).rules, provider)
     decided: list[dict[str, object]] = []
     unread: list[dict[str, object]] = []
     copies = dict(zip(files, _copy_names(files), strict=True))
-    for file in track(files, "inspecting", console=messages, disable=not messages.is_terminal, transient=True):
+    for file in tracked(files, "inspecting"):
         try:
             image, inspection = _look(inspector, file)
         except ImageError as error:

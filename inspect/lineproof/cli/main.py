@@ -14,6 +14,7 @@ from lineproof.cli.demo import demo
 from lineproof.cli.doctor import doctor
 from lineproof.cli.evaluate import evaluate
 from lineproof.cli.inspect_images import inspect
+from lineproof.cli.leaving import leave_hung_threads
 from lineproof.cli.run import run
 from lineproof.cli.serve import serve
 from lineproof.cli.train import export, train
@@ -62,7 +63,15 @@ _UsageError: type[BaseException] = typer.BadParameter.__bases__[0]
 
 def main(argv: list[str] | None = None) -> None:
     """Run one verb and exit with its code; errors are one line unless `--debug`."""
-    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        _verb(list(sys.argv[1:] if argv is None else argv))
+    except SystemExit as end:
+        if argv is None:  # the process is ours
+            leave_hung_threads(end.code)
+        raise
+
+
+def _verb(args: list[str]) -> None:
     debug = "--debug" in args
     if not debug:
         sys.excepthook = _one_line

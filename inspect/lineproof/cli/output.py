@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 
 from lineproof.errors import MissingExtra
+
+Thing = TypeVar("Thing")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="one machine-readable object on stdout")]
 
@@ -22,6 +25,13 @@ def emit(result: dict[str, object], text: str, *, as_json: bool) -> None:
     """Print the answer: the object as one JSON document, or its words."""
     sys.stdout.write((json.dumps(result, ensure_ascii=False, default=str) if as_json else text) + "\n")
     sys.stdout.flush()
+
+
+def tracked(things: Sequence[Thing], what: str) -> Iterable[Thing]:
+    """The same things with a progress bar on a terminal, gone when done."""
+    from rich.progress import track
+
+    return track(things, description=f"{what:9}", console=messages, transient=True, disable=not messages.is_terminal)
 
 
 def require_extra(extra: str, *modules: str) -> None:

@@ -52,7 +52,7 @@ def _assemble(
     path: Path, settings: LineFile, tally: TruthTally | None, stack: ExitStack, *, quiet: bool
 ) -> tuple[Line, Journal | None]:
     """Concrete parts, the camera last: its frames must not grow old while the model loads."""
-    from lineproof.cli.assemble import build_inspector
+    from lineproof.cli.assemble import open_inspector
     from lineproof.errors import SettingsError
     from lineproof.line.loop import Line
     from lineproof.linefile import line_digest
@@ -64,7 +64,7 @@ def _assemble(
         raise SettingsError(
             f"{path}: no `source`", hint="say where frames come from, e.g. source: {kind: camera, index: 0}"
         )
-    inspector = build_inspector(settings.bundle, settings.rules, settings.provider, line_digest(path))
+    inspector, _ = open_inspector(settings.bundle, settings.rules, settings.provider, line_digest(path))
     journal = None if settings.records is None else Journal.open(settings.records)
     if journal is not None:
         stack.callback(journal.close)

@@ -109,13 +109,11 @@ def _recorder(plan: _Plan) -> Recorder | None:
 
 def _load(plan: _Plan) -> Loaded:
     """Verify, warm up, replay the probes; runs while the server already answers `live`."""
-    from lineproof.bundle import open_bundle
-    from lineproof.cli.assemble import build_inspector
+    from lineproof.cli.assemble import open_inspector
     from lineproof.serve.readiness import Loaded
     from lineproof.serve.schemas import BundleFacts
 
-    inspector = build_inspector(plan.bundle, plan.rules, plan.provider, plan.line_digest)
-    bundle = open_bundle(plan.bundle)
+    inspector, bundle = open_inspector(plan.bundle, plan.rules, plan.provider, plan.line_digest)
     manifest = bundle.manifest
     facts = BundleFacts.model_validate(
         {

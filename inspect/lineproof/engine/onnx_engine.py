@@ -28,7 +28,11 @@ Outputs = dict[str, NDArray[np.float32]]
 
 
 class OnnxEngine:
-    """Pixels to detections through one onnxruntime session; callers in several threads take turns."""
+    """Pixels to detections through one onnxruntime session.
+
+    May be called from several threads at once: each has its own input buffer, and a thread that hangs in a run holds
+    nothing another one needs, so that the line can replace it.
+    """
 
     def __init__(self, opened: OpenSession, spec: EngineSpec) -> None:
         """Take a finished session; `open` and `from_model` build one."""
@@ -39,8 +43,7 @@ class OnnxEngine:
         self.fallback = opened.fallback  # why `auto` did not get a GPU; empty when it did, or none was asked for
         self._session = opened.session
         self._names = OUTPUTS[spec.task]
-        self._letterbox = Letterbox(spec.input_wh, dynamic=spec.dynamic, pad_value=spec.pad_value)
-        self._turn = threading.Lock()
+        self._buffers = threading.local()
 
     @classmethod
     def open(
@@ -100,18 +103,25 @@ class OnnxEngine:
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
             raise EngineError(f"expected an image (H, W, 3) uint8, got {image.shape} {image.dtype}")
-        with self._turn:
-            started = time.perf_counter()
-            canvas, fit = self._letterbox.fill(image)
-            filled = time.perf_counter()
-            outputs = self._run(canvas)
-            ran = time.perf_counter()
-            detections = self._detections(outputs, fit)
-            done = time.perf_counter()
+        started = time.perf_counter()
+        canvas, fit = self._letterbox().fill(image)
+        filled = time.perf_counter()
+        outputs = self._run(canvas)
+        ran = time.perf_counter()
+        detections = self._detections(outputs, fit)
+        done = time.perf_counter()
         times = StageTimes(
             preprocess=1e3 * (filled - started), infer=1e3 * (ran - filled), postprocess=1e3 * (done - ran)
         )
         return detections, times
+
+    def _letterbox(self) -> Letterbox:
+        """The input buffer of the calling thread."""
+        if not hasattr(self._buffers, "letterbox"):
+            spec = self.spec
+            self._buffers.letterbox = Letterbox(spec.input_wh, dynamic=spec.dynamic, pad_value=spec.pad_value)
+        letterbox: Letterbox = self._buffers.letterbox
+        return letterbox
 
     def _run(self, canvas: NDArray[np.uint8]) -> Outputs:
         try:

@@ -273,8 +273,8 @@ class Line:
             self.handoff.abandon()
         self._drain()
         self._await_late()
-        self._bench.close()
         self.stats.end()
+        self._bench.close()
         for recorder in self._recorders:
             self.stats.record_failures += isinstance(attempt(recorder.close), Failure)
         attempt(self._signal.close)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from lineproof.core import Frame, Inspection
 from lineproof.core.budget import RestartBudget
 
+JOIN_S = 0.5  # a worker with nothing to do is gone in a millisecond
+
 
 class Ticket:
     """One frame handed to the worker; done, given up before it was begun, or under way."""
@@ -121,6 +123,7 @@ class Bench:
     def close(self) -> None:
         """Stop the worker after the frame under way; one that hangs is left behind."""
         self._worker.stop()
+        self._worker.join(JOIN_S)
 
     def _fresh(self) -> Worker:
         worker = Worker(self._inspect)

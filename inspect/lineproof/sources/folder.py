@@ -44,7 +44,10 @@ def list_images(folder: Path) -> list[Path]:
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
     """A sort key that reads runs of digits as numbers."""
-    return [(0, int(run), "") if run.isdigit() else (1, 0, run.lower()) for run in re.findall(r"[0-9]+|[^0-9]+", name)]
+    return [
+        (0, int(run), "") if run[0] in "0123456789" else (1, 0, run.lower())
+        for run in re.findall(r"[0-9]+|[^0-9]+", name)
+    ]
 
 
 def part_ids(files: list[Path], folder: Path) -> list[str]:

@@ -66,10 +66,10 @@ class ShotThread(threading.Thread):
             return self._shots.popleft() if self._shots else None
 
     def wait_open(self, timeout_s: float) -> bool:
-        """True once the first picture has come."""
+        """True once the first picture has come, whatever happened to the device since."""
         with self._changed:
             self._changed.wait_for(lambda: self.opened_ns or self.error, timeout=timeout_s)
-            return self.opened_ns is not None and self.error is None
+            return self.opened_ns is not None
 
     def leave(self) -> None:
         """Ask it to go after the read it is in; what it still delivers is thrown away."""
