@@ -32,7 +32,8 @@ def draw_curves(path: Path, rows: Sequence[EpochRow], best_epoch: int) -> None:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-        axes.legend(framealpha=0.8, edgecolor="none")
+        if axes.get_legend_handles_labels()[0]:  # a run that was never validated has one empty plot
+            axes.legend(framealpha=0.8, edgecolor="none")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     write_bytes(path, buffer.getvalue())

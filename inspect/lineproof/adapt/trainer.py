@@ -7,6 +7,7 @@ half precision, and reports to services.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 import warnings
@@ -34,6 +35,8 @@ from lineproof.adapt.recipe import STRIDE, Recipe
 from lineproof.adapt.resume import TrainingState
 from lineproof.adapt.workspace import Workspace
 from lineproof.errors import DatasetError, GateError
+
+AVERAGE_EPOCHS = 2  # span of the moving average of the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ class _Loop:
         try:
             self._setup_train()  # type: ignore[attr-defined]
             self._check_setup()
+            self._average_over_epochs()
             self.scaler = torch.amp.GradScaler(enabled=self.job.precision.dtype is torch.float16)
             first = self._restore(self.job.resumed)
             self.job.on_begin(first, len(self.train_loader))
@@ -247,6 +251,17 @@ class _Loop:
             self._closed = self.train_loader.dataset.transforms
 
     _closed: Any = None
+
+    def _average_over_epochs(self) -> None:
+        """The moving average spans AVERAGE_EPOCHS; ultralytics' own spans 10,000 steps and needs 2,000 to begin.
+
+        A few hundred images make some 20 to 50 steps an epoch: with the stock constants the "average" of such a run is
+        its last weights, and validation jumps from epoch to epoch.
+        """
+        nominal = max(round(self.job.recipe.nominal_batch / self.job.recipe.batch), 1)
+        steps = math.ceil(len(self.train_loader) / nominal)
+        span = min(AVERAGE_EPOCHS * steps, 10_000)
+        self.ema.decay = lambda updates: (1 - 1 / span) * (1 - math.exp(-updates / span))
 
     def _check_setup(self) -> None:
         """Refuse what ultralytics would only log: dropped images, missing augmentation."""
