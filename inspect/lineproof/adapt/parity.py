@@ -138,6 +138,11 @@ class _Gate:
     def _pair(self, name: str, trained: Detections, row: int, runtime: Detections, partner: int) -> None:
         tally, tolerance = self._tally, self._tolerance
         box_px = float(np.abs(trained.xyxy[row] - runtime.xyxy[partner]).max())
+        if box_px > tolerance.box_px and self._is_tie(trained, row, runtime):
+            # The engine suppressed this one and kept a neighbour that it would have suppressed: two survivors of one
+            # tie, not one detection that moved.
+            tally.nms_ties += 1
+            return
         score = abs(float(trained.score[row]) - float(runtime.score[partner]))
         tally.matched += 1
         tally.box_px, tally.score = max(tally.box_px, box_px), max(tally.score, score)

@@ -34,6 +34,7 @@ from lineproof.adapt.progress import EpochRow
 from lineproof.adapt.recipe import STRIDE, Recipe
 from lineproof.adapt.resume import TrainingState
 from lineproof.adapt.workspace import Workspace
+from lineproof.engine.spec import NMS_IOU
 from lineproof.errors import DatasetError, GateError
 
 AVERAGE_EPOCHS = 2  # span of the moving average of the weights
@@ -370,6 +371,7 @@ def _arguments(job: Job) -> dict[str, Any]:
         "cls_pw": recipe.loss.balance_classes,
         "mask_ratio": recipe.mask_ratio,
         "seed": recipe.seed,
+        "iou": NMS_IOU,  # as the runtime engine
         "conf": 0.01,  # in validation; the default 0.001 spends more time on suppression than on the network
         "amp": False,  # precision is ours
         "deterministic": False,

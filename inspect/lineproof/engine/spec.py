@@ -7,6 +7,11 @@ from typing import Self
 
 from lineproof.bundle.manifest import Manifest, Task
 
+# Two boxes of one class that share more than this are one defect. The trainer's usual 0.7 keeps twins of defects without
+# sharp ends: on steel strip (361 images) mAP50 / mAP50-95 were 0.698 / 0.361 at 0.7, 0.720 / 0.360 at 0.6, 0.729 / 0.356
+# at 0.5.
+NMS_IOU = 0.6
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
@@ -18,7 +23,7 @@ class EngineSpec:
     dynamic: bool = False
     pad_value: int = 114  # the grey ultralytics trains with
     score_floor: float = 0.05
-    nms_iou: float = 0.7
+    nms_iou: float = NMS_IOU
     max_detections: int = 300
     # The lowest score that can reject a part: losing a detection at or above it to `max_detections` is an error.
     decisive_score: float = 1.0
