@@ -51,6 +51,4 @@ def test_defaults_are_those_of_the_code():
 def test_nothing_here_names_an_index_or_a_machine():
     for path in (REPO / "deploy").rglob("*"):
         if path.is_file():
-            assert not re.search(
-                r"index-url|://[^ ]*/simple|/home/|/Users/", path.read_text("utf-8")
-            ), path
+            assert not re.search(r"index-url|://[^ ]*/simple|/home/|/Users/", path.read_text("utf-8")), path
