@@ -93,7 +93,6 @@ class _Loop:
         self.callbacks: dict[str, list[Any]] = defaultdict(list)
         self.model = job.network
         self._best_fitness, self._best_epoch = -1.0, 0
-        self._start_s = time.monotonic()
 
     # What ultralytics' setup asks for
 
