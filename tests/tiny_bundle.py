@@ -30,13 +30,13 @@ def tiny_model(task: Task = "detect", *, gain: float = 1 / 255, names: tuple[str
     constants = {
         "blue_red": np.array([0, 2], np.int64),
         "green": np.array([1], np.int64),
-        "rows": np.array([2, count], np.int64),
+        "rows": np.array([-1, 2, count], np.int64),
         "gain": np.array(gain, np.float32),
-        "anchors": boxes,
+        "anchors": boxes[None],
         "zero": np.array(0, np.float32),
         "half": np.array(127.5, np.float32),
-        "planes": np.array([1, SIZE // 4, SIZE // 4], np.int64),
-        "ones": np.ones((count, 1), np.float32),
+        "ones": np.ones((1, count, 1), np.float32),
+        "class_axis": np.array([2], np.int64),
     }
     out = names or ("boxes", "scores", "coefficients", "prototypes")
     nodes = [
@@ -45,24 +45,25 @@ def tiny_model(task: Task = "detect", *, gain: float = 1 / 255, names: tuple[str
         helper.make_node("AveragePool", ["planes_bgr"], ["means"], kernel_shape=[CELL, CELL], strides=[CELL, CELL]),
         helper.make_node("Gather", ["means", "blue_red"], ["two"], axis=1),
         helper.make_node("Reshape", ["two", "rows"], ["flat"]),
-        helper.make_node("Transpose", ["flat"], ["by_cell"], perm=[1, 0]),
+        helper.make_node("Transpose", ["flat"], ["by_cell"], perm=[0, 2, 1]),
         helper.make_node("Mul", ["by_cell", "gain"], [out[1]]),
-        helper.make_node("Add", ["anchors", "zero"], [out[0]]),
+        helper.make_node("ReduceSum", ["by_cell", "class_axis"], ["sums"]),
+        helper.make_node("Mul", ["sums", "zero"], ["zeros"]),  # (batch, count, 1): boxes as many times as images
+        helper.make_node("Add", ["anchors", "zeros"], [out[0]]),
     ]
-    outputs = [_output(out[0], [count, 4]), _output(out[1], [count, 2])]
+    outputs = [_output(out[0], ["batch", count, 4]), _output(out[1], ["batch", count, 2])]
     if task == "segment":
         nodes += [
             helper.make_node("Gather", ["planes_bgr", "green"], ["green_plane"], axis=1),
             helper.make_node("AveragePool", ["green_plane"], ["quarter"], kernel_shape=[4, 4], strides=[4, 4]),
-            helper.make_node("Reshape", ["quarter", "planes"], ["level"]),
-            helper.make_node("Sub", ["level", "half"], [out[3]]),
-            helper.make_node("Add", ["ones", "zero"], [out[2]]),
+            helper.make_node("Sub", ["quarter", "half"], [out[3]]),
+            helper.make_node("Add", ["ones", "zeros"], [out[2]]),
         ]
-        outputs += [_output(out[2], [count, 1]), _output(out[3], [1, SIZE // 4, SIZE // 4])]
+        outputs += [_output(out[2], ["batch", count, 1]), _output(out[3], ["batch", 1, SIZE // 4, SIZE // 4])]
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, SIZE, SIZE, 3])],
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", SIZE, SIZE, 3])],
         outputs,
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
@@ -71,13 +72,13 @@ def tiny_model(task: Task = "detect", *, gain: float = 1 / 255, names: tuple[str
     return model.SerializeToString()
 
 
-def _output(name: str, shape: list[int]) -> onnx.ValueInfoProto:
+def _output(name: str, shape: list[int | str]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
 
 def tiny_spec(task: Task = "detect", **changes: object) -> EngineSpec:
     """The engine's contract for the tiny model; the letterbox grey scores 0.45."""
-    facts: dict[str, object] = {"task": task, "classes": CLASSES, "input_wh": (SIZE, SIZE), "score_floor": 0.46}
+    facts: dict[str, object] = {"task": task, "classes": CLASSES, "input_wh": (SIZE, SIZE), "outputs": "rows", "strides": (CELL,), "score_floor": 0.46}
     return EngineSpec(**{**facts, **changes})
 
 
@@ -93,6 +94,8 @@ def tiny_manifest(task: Task = "detect", **changes: object) -> Manifest:
         "task": task,
         "classes": CLASSES,
         "input": InputSpec(width=SIZE, height=SIZE),
+        "outputs": "rows",
+        "strides": (CELL,),
         "thresholds": {name: ClassThreshold(score=0.8, review_score=0.6) for name in CLASSES},
         "score_floor": 0.46,
         "nms_iou": 0.7,

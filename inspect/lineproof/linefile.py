@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lineproof.engine.regions import Region
 from lineproof.errors import SettingsError
 from lineproof.line.settings import LineSettings
 from lineproof.records.settings import RecordSettings
@@ -22,11 +23,14 @@ class LineFile(StrictModel):
 
     name: str = Field(min_length=1, description="what the plant calls this line")
     bundle: Path = Field(description="the sealed bundle that decides")
-    provider: Literal["auto", "cpu", "cuda", "tensorrt"] = Field(
+    provider: Literal["auto", "cpu", "openvino", "cuda", "tensorrt"] = Field(
         default="auto", description="required hardware; `auto` may fall back to the CPU and says so"
     )
     source: SourceSettings | None = Field(default=None, description="where frames come from; `run` needs it")
     line: LineSettings = Field(default_factory=LineSettings, description="trigger, deadline and budgets")
+    regions: tuple[Region, ...] = Field(
+        default=(), description="where to look, at full resolution; default: the whole frame"
+    )
     rules: Rules = Field(default_factory=Rules, description="what is tolerated, per class")
     records: RecordSettings | None = Field(default=None, description="what to keep; default: nothing is recorded")
     serve: ServeSettings = Field(default_factory=ServeSettings, description="the HTTP door; default: loopback only")

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from onnx import numpy_helper
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
-from lineproof.adapt.export import OPSET, Exported, export_onnx
-from lineproof.errors import InputError
+from lineproof.adapt.export import OPSET, Exported, check_export, export_onnx
+from lineproof.engine.head import head_of
+from lineproof.errors import GateError, InputError
 from untrained_networks import CLASSES, blobs, one_torch_thread, restless_network
 
 pytestmark = pytest.mark.train
@@ -22,7 +26,8 @@ def _one_thread():
         yield
 
 
-OUTPUTS = {"detect": ["boxes", "scores"], "segment": ["boxes", "scores", "coefficients", "prototypes"]}
+WIDTH, HEIGHT = 128, 96
+CELLS = (WIDTH // 8) * (HEIGHT // 8) + (WIDTH // 16) * (HEIGHT // 16) + (WIDTH // 32) * (HEIGHT // 32)
 
 
 @pytest.fixture(scope="module", params=["detect", "segment"])
@@ -30,30 +35,44 @@ def network(request):
     return request.param, restless_network(request.param)
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["static", "dynamic"])
+@pytest.fixture(scope="module", params=["static", "dynamic", "rows", "mono"])
 def exported(request, network) -> tuple[str, torch.nn.Module, Exported]:
     task, model = network
-    return task, model, export_onnx(model, (128, 96), dynamic=request.param)
+    wish = {"static": {}, "dynamic": {"dynamic": True}, "rows": {"outputs": "rows"}, "mono": {"channels": 1}}
+    return task, model, export_onnx(model, (WIDTH, HEIGHT), **wish[request.param])
 
 
-def run(data: bytes, image: np.ndarray) -> dict[str, np.ndarray]:
-    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
-    names = [value.name for value in session.get_outputs()]
-    return dict(zip(names, session.run(names, {"image": image[None]}), strict=True))
+def run(exported: Exported, image: np.ndarray) -> dict[str, np.ndarray]:
+    """Decoded boxes `(A, 4)` and scores `(A, classes)` of one image, cell by cell, whichever the form."""
+    session = ort.InferenceSession(exported.onnx, providers=["CPUExecutionProvider"])
+    spec = exported.spec(0.0)
+    batch = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[None, ..., None] if exported.channels == 1 else image[None]
+    outputs = dict(zip(spec.output_names, session.run(list(spec.output_names), {"image": batch}), strict=True))
+    found = head_of(outputs, spec, 0).candidates()
+    by_class = np.lexsort((found.class_id, found.anchor))
+    boxes = found.xyxy[by_class].reshape(-1, len(CLASSES), 4)[:, 0]
+    scores = found.score[by_class].reshape(-1, len(CLASSES))
+    if exported.outputs == "rows":
+        return sorted_by_place(boxes, scores)
+    return {"boxes": boxes, "scores": scores}
 
 
-def trained(model: torch.nn.Module, image: np.ndarray, task: str) -> dict[str, np.ndarray]:
-    """The network's own decoded outputs, in the engine's layout."""
+def sorted_by_place(boxes: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
+    order = np.lexsort(np.round(boxes, 1).T)
+    return {"boxes": boxes[order], "scores": scores[order]}
+
+
+def trained(model: torch.nn.Module, image: np.ndarray, exported: Exported) -> dict[str, np.ndarray]:
+    """The network's own decoded outputs."""
+    if exported.channels == 1:
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     batch = torch.from_numpy(image[..., ::-1].transpose(2, 0, 1).copy())[None].float() / 255
     with torch.no_grad():
         decoded = model(batch)[0]
-    prediction, prototypes = decoded if task == "segment" else (decoded, None)
-    rows = prediction[0].T.numpy()
+    rows = (decoded[0] if exported.task == "segment" else decoded)[0].T.numpy()
     centre, half = rows[:, :2], rows[:, 2:4] / 2
-    outputs = {"boxes": np.concatenate([centre - half, centre + half], 1), "scores": rows[:, 4 : 4 + len(CLASSES)]}
-    if prototypes is not None:
-        outputs |= {"coefficients": rows[:, 4 + len(CLASSES) :], "prototypes": prototypes[0].numpy()}
-    return outputs
+    boxes, scores = np.concatenate([centre - half, centre + half], 1), rows[:, 4 : 4 + len(CLASSES)]
+    return sorted_by_place(boxes, scores) if exported.outputs == "rows" else {"boxes": boxes, "scores": scores}
 
 
 def test_what_goes_in_and_comes_out(exported):
@@ -63,38 +82,52 @@ def test_what_goes_in_and_comes_out(exported):
     (image,) = model.graph.input
     assert image.name == "image"
     assert image.type.tensor_type.elem_type == onnx.TensorProto.UINT8
-    assert [value.name for value in model.graph.output] == OUTPUTS[task]
+    assert tuple(value.name for value in model.graph.output) == result.spec(0.5).output_names
     assert [entry.version for entry in model.opset_import if entry.domain == ""] == [OPSET]
-    anchors = 16 * 12 + 8 * 6 + 4 * 3
-    if result.dynamic:
-        assert sizes(image) == [1, "height", "width", 3]
-    else:
-        assert sizes(image) == [1, 96, 128, 3]
-        assert [sizes(value) for value in model.graph.output][:2] == [[anchors, 4], [anchors, len(CLASSES)]]
-    assert (result.task, result.classes, result.input_wh) == (task, CLASSES, (128, 96))
+    wanted = ["height", "width"] if result.dynamic else [HEIGHT, WIDTH]
+    assert sizes(image) == ["batch", *wanted, result.channels]
+    if result.outputs == "rows":
+        assert [sizes(value) for value in model.graph.output][:2] == [["batch", CELLS, 4], ["batch", CELLS, 3]]
+    elif not result.dynamic:
+        assert sizes(model.graph.output[0]) == ["batch", 64, HEIGHT // 8, WIDTH // 8]
+    assert (result.task, result.classes, result.input_wh) == (task, CLASSES, (WIDTH, HEIGHT))
 
 
 def test_the_graph_says_what_the_network_says(exported):
-    task, model, result = exported
-    image = blobs(3, 128, 96)
-    ours, theirs = run(result.onnx, image), trained(model, image, task)
-    assert list(ours) == list(theirs)
+    _, model, result = exported
+    image = blobs(3, WIDTH, HEIGHT)
+    ours, theirs = run(result, image), trained(model, image, result)
     np.testing.assert_allclose(ours["boxes"], theirs["boxes"], atol=0.02)  # pixels; random weights amplify rounding
     np.testing.assert_allclose(ours["scores"], theirs["scores"], atol=5e-4)
-    for name in OUTPUTS[task][2:]:
-        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-3, atol=1e-2)
     assert ours["scores"].max() > 0.5  # the network is not asleep
 
 
+def test_masks_come_from_the_same_prototypes(network):
+    task, model = network
+    if task != "segment":
+        pytest.skip("boxes only")
+    image = blobs(3, WIDTH, HEIGHT)
+    batch = torch.from_numpy(image[..., ::-1].transpose(2, 0, 1).copy())[None].float() / 255
+    with torch.no_grad():
+        prediction, prototypes = model(batch)[0]
+    result = export_onnx(model, (WIDTH, HEIGHT))
+    names = result.spec(0.5).output_names
+    session = ort.InferenceSession(result.onnx, providers=["CPUExecutionProvider"])
+    outputs = dict(zip(names, session.run(list(names), {"image": image[None]}), strict=True))
+    np.testing.assert_allclose(outputs["prototypes"], prototypes.numpy(), rtol=1e-3, atol=1e-2)
+    ours = head_of(outputs, result.spec(0.5), 0).coefficients(np.arange(CELLS))
+    np.testing.assert_allclose(ours, prediction[0, 4 + len(CLASSES) :].T.numpy(), rtol=1e-3, atol=1e-2)
+
+
 def test_only_a_dynamic_graph_takes_other_sizes(exported):
-    task, model, result = exported
+    _, model, result = exported
     for width, height in ((32, 32), (64, 160), (256, 32)):
         image = blobs(4, width, height)
         if not result.dynamic:
             with pytest.raises(InvalidArgument, match="invalid dimensions"):
-                run(result.onnx, image)
+                run(result, image)
             continue
-        ours, theirs = run(result.onnx, image), trained(model, image, task)
+        ours, theirs = run(result, image), trained(model, image, result)
         np.testing.assert_allclose(ours["boxes"], theirs["boxes"], atol=0.02)
         np.testing.assert_allclose(ours["scores"], theirs["scores"], atol=5e-4)
 
@@ -104,8 +137,17 @@ def test_everything_that_can_be_folded_is(exported):
     count = Counter(node.op_type for node in onnx.load_from_string(result.onnx).graph.node)
     assert count["BatchNormalization"] == count["Identity"] == count["Constant"] == count["Div"] == 0
     assert count["Cast"] == 1
-    if not result.dynamic:
-        assert count["Shape"] == count["Range"] == count["Expand"] == 0
+    if result.outputs == "maps":
+        assert count["Split"] == count["Softmax"] == count["Shape"] == count["Reshape"] == 0
+
+
+def test_no_constant_is_wider_than_tensorrt_can_hold(exported):
+    _, _, result = exported
+    model = onnx.load_from_string(result.onnx)
+    wide = numpy_helper.from_array(np.array([2**33], np.int64), "too wide")
+    model.graph.initializer.append(wide)
+    with pytest.raises(GateError, match="constant too wide does not fit into 32 bits"):
+        check_export(replace(result, onnx=model.SerializeToString()))
 
 
 def test_nothing_lies_outside_the_file(exported):
@@ -144,3 +186,8 @@ def test_an_end_to_end_head_is_refused():
 
     with pytest.raises(InputError, match="cannot be exported"):
         export_onnx(DetectionModel("yolov10n.yaml", nc=2, verbose=False), (64, 64))
+
+
+def test_rows_of_dynamic_size_are_refused(network):
+    with pytest.raises(InputError, match="rows need a fixed input size"):
+        export_onnx(network[1], (64, 64), dynamic=True, outputs="rows")

@@ -84,3 +84,34 @@ def test_the_buffer_is_reused_while_the_frame_size_stays():
     first, _ = letterbox.fill(np.zeros((20, 60, 3), np.uint8))
     second, _ = letterbox.fill(np.ones((20, 60, 3), np.uint8))
     assert first is second
+
+
+def grey(width: int, height: int) -> np.ndarray:
+    """What a mono camera gives: one plane, three times."""
+    plane = np.random.default_rng(1).integers(0, 256, (height, width, 1), dtype=np.uint8)
+    return np.repeat(plane, 3, axis=2)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (50, 30), (200, 130)])
+def test_a_mono_model_sees_the_plane_of_a_mono_camera(size):
+    image = grey(*size)
+    canvas, fit = Letterbox((64, 64), dynamic=False, pad_value=114, channels=1).fill(image)
+    colour, _ = Letterbox((64, 64), dynamic=False, pad_value=114).fill(image)
+    assert canvas.shape == (1, 64, 64, 1)
+    np.testing.assert_array_equal(canvas[..., 0], colour[..., 1])
+    assert fit.source_wh == size
+
+
+def test_a_mono_model_sees_the_luminance_of_a_colour_camera():
+    red = np.zeros((64, 64, 3), np.uint8)
+    red[..., 2] = 255
+    canvas, _ = Letterbox((64, 64), dynamic=False, pad_value=114, channels=1).fill(red)
+    assert np.unique(canvas).tolist() == [76]  # 0.299 × 255
+
+
+def test_each_place_of_a_batch_is_painted_by_its_own_letterbox():
+    batch = np.empty((2, 64, 64, 3), np.uint8)
+    places = [Letterbox((64, 64), dynamic=False, pad_value=9, canvas=batch[n : n + 1]) for n in range(2)]
+    for n, place in enumerate(places):
+        place.fill(np.full((32, 64, 3), 100 + n, np.uint8))
+    assert [np.unique(one).tolist() for one in batch] == [[9, 100], [9, 101]]

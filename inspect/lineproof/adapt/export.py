@@ -1,39 +1,32 @@
-"""Trained network to ONNX: preprocessing and box decoding inside the graph, one file, checked."""
+"""Trained network to ONNX: preprocessing inside the graph, one file, checked."""
 
 from __future__ import annotations
 
 import copy
 import tempfile
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnxslim
 import torch
-from torch import Tensor, nn
+from onnx import numpy_helper
+from torch import nn
 from ultralytics.nn.modules.head import Detect, Segment
 from ultralytics.nn.tasks import BaseModel
 
-from lineproof.bundle.manifest import Task
-from lineproof.engine.contract import INPUT, OUTPUTS
+from lineproof.adapt.graph import MapsGraph, RowsGraph, strides_of
+from lineproof.bundle.manifest import InputSpec, Layout, OutputForm, Precision, Task
+from lineproof.engine.contract import INPUT
 from lineproof.engine.letterbox import STRIDE
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.engine.spec import EngineSpec
-from lineproof.errors import InputError
+from lineproof.errors import GateError, InputError
 
 # Read by onnxruntime since 1.12 and by TensorRT since 8.6; nothing in the graph needs a later one.
 OPSET = 17
-
-# Symbolic sizes by output, for models of dynamic shape.
-_DYNAMIC_AXES = {
-    INPUT: {1: "height", 2: "width"},
-    "boxes": {0: "anchors"},
-    "scores": {0: "anchors"},
-    "coefficients": {0: "anchors"},
-    "prototypes": {1: "mask_height", 2: "mask_width"},
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Exported:
@@ -43,25 +36,61 @@ class Exported:
     task: Task
     classes: tuple[str, ...]
     input_wh: tuple[int, int]
-    dynamic: bool
+    dynamic: bool = False
+    channels: int = 3
+    outputs: OutputForm = "maps"
+    strides: tuple[int, ...] = (8, 16, 32)
+    precision: Precision = "fp32"
+
+    def spec(self, score_floor: float) -> EngineSpec:
+        """The engine's contract for this model."""
+        return EngineSpec(
+            self.task,
+            self.classes,
+            self.input_wh,
+            self.dynamic,
+            self.channels,
+            self.outputs,
+            self.strides,
+            self.precision,
+            score_floor=score_floor,
+        )
+
+    @property
+    def input_spec(self) -> InputSpec:
+        """The manifest's words for the input."""
+        width, height = self.input_wh
+        layout: Layout = "uint8 GRAY HWC" if self.channels == 1 else "uint8 BGR HWC"
+        return InputSpec(width=width, height=height, dynamic=self.dynamic, layout=layout)
 
 
-def export_onnx(model: BaseModel, input_wh: tuple[int, int], *, dynamic: bool = False) -> Exported:
+def export_onnx(
+    model: BaseModel,
+    input_wh: tuple[int, int],
+    *,
+    dynamic: bool = False,
+    channels: int = 3,
+    outputs: OutputForm = "maps",
+) -> Exported:
     """Export a trained ultralytics YOLOv8 or YOLO11 detection or segmentation network; the model is left as it is.
 
-    Input `image (1, height, width, 3)` uint8 BGR, letterboxed. Outputs `boxes (A, 4)` xyxy in input pixels and
-    `scores (A, classes)` 0..1; for segmentation also `coefficients (A, m)` and `prototypes (m, height/4, width/4)`.
+    Input `image (N, height, width, channels)` uint8, letterboxed; N is the symbolic `batch`. `channels=1` takes the
+    luminance alone, for cameras without colour. Outputs as in `MapsGraph` or `RowsGraph`.
 
     Raises:
-        InputError: another kind of network, or a size that is not a multiple of 32.
+        InputError: another kind of network, a size that is not a multiple of 32, or rows of dynamic size.
     """
     if any(side % STRIDE or side < STRIDE for side in input_wh):
         raise InputError(f"model input {input_wh[0]}×{input_wh[1]}: sides must be multiples of {STRIDE}")
+    if dynamic and outputs == "rows":
+        raise InputError("rows need a fixed input size", hint="drop --dynamic, or export with --outputs maps")
     task = task_of(model)
-    graph = _RuntimeGraph(_fused_copy(model), input_wh, dynamic=dynamic)
-    data = _to_onnx(graph, task, input_wh, dynamic=dynamic)
-    exported = Exported(data, task, class_names(model), input_wh, dynamic)
-    _check(exported)
+    strides = strides_of(model.model[-1])
+    unfinished = Exported(b"", task, class_names(model), input_wh, dynamic, channels, outputs, strides)
+    maps = MapsGraph(_fused_copy(model), channels=channels)
+    graph = RowsGraph(maps, input_wh) if outputs == "rows" else maps
+    exported = replace(unfinished, onnx=_to_onnx(graph, unfinished))
+    check_export(exported)
     return exported
 
 
@@ -89,83 +118,9 @@ def _fused_copy(model: BaseModel) -> BaseModel:
     return fresh.fuse(verbose=False)
 
 
-class _RuntimeGraph(nn.Module):
-    """The network from camera bytes to decoded boxes, as one straight graph.
-
-    Two things are folded away: colour order and /255 live in the first convolution's weights (its zero padding is zero
-    either way), and the distribution of each box side is one softmax over the innermost axis and one product.
-    """
-
-    bins: Tensor  # (bins, 1) 0, 1, 2, …
-    centres: Tensor  # (A, 2) cell centres, in cells
-    scales: Tensor  # (A, 1) input pixels per cell
-
-    def __init__(self, model: BaseModel, input_wh: tuple[int, int], *, dynamic: bool) -> None:
-        super().__init__()
-        *body, head = model.model
-        self.body = nn.ModuleList(body)
-        self.routes: list[int | list[int]] = [layer.f for layer in body]
-        self.head: Detect = head
-        self.dynamic = dynamic
-        self.strides = [int(stride) for stride in head.stride.tolist()]
-        first = body[0].conv
-        first.weight.copy_(first.weight[:, [2, 1, 0]] / 255)
-        self.register_buffer("bins", torch.arange(head.reg_max, dtype=torch.float32).reshape(-1, 1))
-        width, height = input_wh
-        grids = [_grid(torch.ones(1, 1, height // s, width // s)) for s in self.strides]
-        scales = [torch.full((len(g), 1), float(s)) for g, s in zip(grids, self.strides, strict=True)]
-        self.register_buffer("centres", torch.cat(grids))
-        self.register_buffer("scales", torch.cat(scales))
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        features = self._features(image.float().permute(0, 3, 1, 2))
-        raw = self.head.forward_head(features, **self.head.one2many)
-        boxes = self._boxes(raw["boxes"].squeeze(0), features)
-        scores = raw["scores"].squeeze(0).sigmoid().transpose(0, 1)
-        if not isinstance(self.head, Segment):
-            return boxes, scores
-        coefficients = raw["mask_coefficient"].squeeze(0).transpose(0, 1)
-        return boxes, scores, coefficients, self.head.proto(features[0]).squeeze(0)
-
-    def _features(self, x: Tensor) -> list[Tensor]:
-        """The head's inputs; each layer takes the last result or earlier ones, as its route says."""
-        results: list[Tensor] = []
-        for layer, sources in zip(self.body, self.routes, strict=True):
-            x = layer(_sources(sources, x, results))
-            results.append(x)
-        return list(_sources(self.head.f, x, results))
-
-    def _boxes(self, sides: Tensor, features: list[Tensor]) -> Tensor:
-        """`(A, 4)` xyxy in input pixels from `(4 × bins, A)` logits of the distances to left, top, right, bottom."""
-        logits = sides.reshape(4, len(self.bins), -1).permute(2, 0, 1)
-        distance = (logits.softmax(-1) @ self.bins).squeeze(-1)
-        centres, scales = self._anchors(features) if self.dynamic else (self.centres, self.scales)
-        return torch.cat([centres - distance[:, :2], centres + distance[:, 2:]], 1) * scales
-
-    def _anchors(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Cell centres `(A, 2)` and strides `(A, 1)` for whatever size came in."""
-        grids = [_grid(torch.ones_like(level[:, :1])) for level in features]
-        scales = [torch.ones_like(grid[:, :1]) * s for grid, s in zip(grids, self.strides, strict=True)]
-        return torch.cat(grids), torch.cat(scales)
-
-
-def _sources(which: int | list[int], last: Tensor, results: list[Tensor]) -> Tensor | list[Tensor]:
-    """The inputs a layer asks for: `-1` is the last result."""
-    if isinstance(which, int):
-        return last if which == -1 else results[which]
-    return [last if index == -1 else results[index] for index in which]
-
-
-def _grid(ones: Tensor) -> Tensor:
-    """Centres `(h × w, 2)` of the cells of a `(1, 1, h, w)` map, in cells; counted by cumulative sums of ones."""
-    x, y = ones.cumsum(3) - 0.5, ones.cumsum(2) - 0.5
-    return torch.cat([x, y], 1).reshape(2, -1).transpose(0, 1)
-
-
-def _to_onnx(graph: nn.Module, task: Task, input_wh: tuple[int, int], *, dynamic: bool) -> bytes:
-    names = OUTPUTS[task]
-    axes = {name: _DYNAMIC_AXES[name] for name in (INPUT, *names)} if dynamic else None
-    image = torch.zeros(1, input_wh[1], input_wh[0], 3, dtype=torch.uint8)
+def _to_onnx(graph: nn.Module, of: Exported) -> bytes:
+    names = of.spec(0.5).output_names
+    image = torch.zeros(1, of.input_wh[1], of.input_wh[0], of.channels, dtype=torch.uint8)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
         # The tracing exporter is deprecated in favour of one that needs a further package, and tracing remarks upon
         # ultralytics' branches on constants.
@@ -179,15 +134,41 @@ def _to_onnx(graph: nn.Module, task: Task, input_wh: tuple[int, int], *, dynamic
             opset_version=OPSET,
             input_names=[INPUT],
             output_names=list(names),
-            dynamic_axes=axes,
+            dynamic_axes=_symbolic(names, dynamic=of.dynamic),
         )
         slim = onnxslim.slim(onnx.load(path))
     data: bytes = slim.SerializeToString()
     return data
 
 
-def _check(exported: Exported) -> None:
-    """Well-formed by ONNX's own checker, and openable by the engine under the contract the manifest will state."""
-    onnx.checker.check_model(onnx.load_from_string(exported.onnx), full_check=True)
-    spec = EngineSpec(exported.task, exported.classes, exported.input_wh, exported.dynamic)
-    OnnxEngine.from_model(exported.onnx, spec, "cpu", threads=1)
+def _symbolic(names: tuple[str, ...], *, dynamic: bool) -> dict[str, dict[int, str]]:
+    """Names of the sizes that are open: the batch always, of dynamic models height and width, and so every map's."""
+    axes = {name: {0: "batch"} for name in (INPUT, *names)}
+    if dynamic:
+        axes[INPUT] |= {1: "height", 2: "width"}
+        for name in names:
+            axes[name] |= {2: f"{name}_height", 3: f"{name}_width"}
+    return axes
+
+
+def check_export(exported: Exported) -> None:
+    """Well-formed by ONNX's own checker, safe for TensorRT, and openable by the engine under its manifest's contract.
+
+    Raises:
+        GateError: a whole number in it does not survive 32 bits.
+    """
+    model = onnx.load_from_string(exported.onnx)
+    onnx.checker.check_model(model, full_check=True)
+    _check_whole_numbers(model)
+    OnnxEngine.from_model(exported.onnx, exported.spec(0.5), "cpu", threads=1)
+
+
+def _check_whole_numbers(model: onnx.ModelProto) -> None:
+    """TensorRT clamps INT64 constants to 32 bits; an index or a bound that is clamped can empty the outputs silently."""
+    limits = np.iinfo(np.int32)
+    for tensor in model.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.INT64:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if values.size and (values.min() < limits.min or values.max() > limits.max):
+            raise GateError(f"the exported graph's constant {tensor.name} does not fit into 32 bits, which TensorRT needs")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lineproof.adapt.begin import Wish, begin_run, gone_unless_begun, resume_run
 from lineproof.adapt.curves import draw_curves
+from lineproof.adapt.export_wish import ExportWish
 from lineproof.adapt.finetune import finetune, read_metrics
 from lineproof.adapt.network import read_safetensors
 from lineproof.adapt.progress import TrainProgress
@@ -62,7 +63,7 @@ def resume(data: Path, out: Path, device: str, progress: TrainProgress) -> Train
 
 
 def export(
-    run: Path, out: Path, data: Path | None, progress: TrainProgress, *, dynamic: bool = False, overwrite: bool = False
+    run: Path, out: Path, data: Path | None, progress: TrainProgress, wish: ExportWish, *, overwrite: bool = False
 ) -> Trained:
     """Seal the best network of a run once more; `data` says where its dataset is now.
 
@@ -77,5 +78,5 @@ def export(
     dataset = open_dataset(data or Path(record.dataset))
     check_same_data(record, dataset)
     network = read_safetensors(folder.best).network()
-    sealed = seal_run(folder, out, network, dataset, progress, dynamic=dynamic, overwrite=overwrite)
+    sealed = seal_run(folder, out, network, dataset, progress, wish, overwrite=overwrite)
     return Trained(folder, folder.read(), sealed)

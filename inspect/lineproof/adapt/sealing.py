@@ -13,6 +13,8 @@ from pydantic import JsonValue
 from ultralytics.nn.tasks import BaseModel
 
 from lineproof.adapt.export import Exported, export_onnx
+from lineproof.adapt.export_wish import ExportWish
+from lineproof.adapt.input_shape import all_grey, input_wh_for
 from lineproof.adapt.parity import check_parity
 from lineproof.adapt.probes import choose_probes
 from lineproof.adapt.progress import TrainProgress
@@ -20,7 +22,7 @@ from lineproof.adapt.run_folder import RunFolder, RunRecord
 from lineproof.adapt.sheet import draw_sheet
 from lineproof.adapt.trained_model import TrainedModel
 from lineproof.atomic import write_json
-from lineproof.bundle.manifest import ClassThreshold, DatasetCard, InputSpec, Manifest, ParityReport
+from lineproof.bundle.manifest import ClassThreshold, DatasetCard, Manifest, ParityReport
 from lineproof.bundle.open import Bundle
 from lineproof.bundle.probes import Probe
 from lineproof.bundle.seal import seal
@@ -55,8 +57,8 @@ def seal_run(
     network: BaseModel,
     dataset: Dataset,
     progress: TrainProgress,
+    wish: ExportWish = ExportWish(),
     *,
-    dynamic: bool = False,
     overwrite: bool = False,
 ) -> Sealed:
     """Export, choose thresholds, prove parity, choose probes, seal.
@@ -68,8 +70,8 @@ def seal_run(
     record = folder.read()
     samples = samples_of(dataset, "val")
     progress.say("exporting to ONNX")
-    exported = export_onnx(network, (record.recipe.imgsz, record.recipe.imgsz), dynamic=dynamic)
-    spec = EngineSpec(exported.task, exported.classes, exported.input_wh, exported.dynamic, score_floor=SCORE_FLOOR)
+    exported = _exported(network, dataset, record.recipe.imgsz, wish)
+    spec = exported.spec(SCORE_FLOOR)
     engine = OnnxEngine.from_model(exported.onnx, spec, "cpu")
     progress.say(f"measuring {len(samples)} validation images through the runtime engine")
     found = detect_all(engine, samples)
@@ -84,6 +86,14 @@ def seal_run(
     bundle = _seal(out, manifest, exported, probes, overwrite=overwrite)
     folder.update(status="sealed", validation=_figures(evaluation))
     return Sealed(bundle, evaluation, parity, thresholds)
+
+
+def _exported(network: BaseModel, dataset: Dataset, imgsz: int, wish: ExportWish) -> Exported:
+    train = samples_of(dataset, "train")
+    frames_wh = [wish.frame_wh] if wish.frame_wh else [sample.image_wh for sample in train]
+    input_wh = (imgsz, imgsz) if wish.square or wish.dynamic else input_wh_for(frames_wh, imgsz)
+    mono = all_grey(train) if wish.mono is None else wish.mono
+    return export_onnx(network, input_wh, dynamic=wish.dynamic, channels=1 if mono else 3, outputs=wish.outputs)
 
 
 def _evaluate(
@@ -105,12 +115,14 @@ def _manifest(
     parity: ParityReport,
     evaluation: Evaluation,
 ) -> Manifest:
-    width, height = exported.input_wh
     return Manifest(
         name=folder.root.resolve().name or "bundle",
         task=exported.task,
         classes=exported.classes,
-        input=InputSpec(width=width, height=height, dynamic=exported.dynamic, pad_value=spec.pad_value),
+        input=exported.input_spec,
+        outputs=exported.outputs,
+        strides=exported.strides,
+        precision=exported.precision,
         thresholds={n: ClassThreshold(score=t.score, review_score=t.review_score) for n, t in thresholds.items()},
         score_floor=spec.score_floor,
         nms_iou=spec.nms_iou,

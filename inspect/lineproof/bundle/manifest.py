@@ -20,6 +20,9 @@ MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"  # in the words of sha256sum, so that `sha256sum -c` can check it by hand
 
 Task = Literal["detect", "segment"]
+Layout = Literal["uint8 BGR HWC", "uint8 GRAY HWC"]
+OutputForm = Literal["maps", "rows"]
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
 Score = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -44,13 +47,13 @@ InputSide = Annotated[int, Field(ge=32, le=8192), AfterValidator(_whole_stride)]
 
 
 class InputSpec(StrictModel):
-    """The model's input: `(1, height, width, 3)` uint8 BGR, letterboxed; everything after that is in the graph."""
+    """The model's input: `(N, height, width, channels)` uint8, letterboxed; everything after that is in the graph."""
 
     width: InputSide = Field(description="pixels, a multiple of 32; the largest when dynamic")
     height: InputSide = Field(description="pixels, a multiple of 32; the largest when dynamic")
     dynamic: bool = Field(default=False, description="any multiple of 32 up to width × height is accepted")
     pad_value: int = Field(default=114, ge=0, le=255, description="grey of the letterbox border")
-    layout: Literal["uint8 BGR HWC"] = Field(default="uint8 BGR HWC", description="what the graph takes")
+    layout: Layout = Field(default="uint8 BGR HWC", description="what the graph takes")
 
 
 class ClassThreshold(StrictModel):
@@ -108,6 +111,11 @@ class Manifest(StrictModel):
     task: Task = Field(description="detect: boxes; segment: boxes and masks")
     classes: tuple[str, ...] = Field(min_length=1, description="names by class id")
     input: InputSpec = Field(description="what the model takes")
+    outputs: OutputForm = Field(
+        default="maps", description="maps: the head as it is, boxes decoded on the host; rows: the surest, decoded"
+    )
+    strides: tuple[int, ...] = Field(default=(8, 16, 32), min_length=1, description="input pixels per cell, per level")
+    precision: Precision = Field(default="fp32", description="of the arithmetic that passed the parity gate")
     thresholds: dict[str, ClassThreshold] = Field(description="operating point by class name")
     score_floor: Score = Field(description="the engine keeps what is above; the rules decide")
     nms_iou: Score = Field(description="boxes of one class that overlap more are one")
@@ -138,6 +146,11 @@ class Manifest(StrictModel):
     def input_wh(self) -> tuple[int, int]:
         """Width and height of the model's input in pixels."""
         return self.input.width, self.input.height
+
+    @property
+    def channels(self) -> int:
+        """Colour planes of the model's input."""
+        return 1 if self.input.layout == "uint8 GRAY HWC" else 3
 
     @property
     def operating_point(self) -> dict[str, Threshold]:

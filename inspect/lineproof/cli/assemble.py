@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lineproof.bundle.open import Bundle, open_bundle
 from lineproof.core import Provenance
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.engine.probes import replay_probes
+from lineproof.engine.regions import Region, RegionEngine
 from lineproof.inspector import Inspector
+from lineproof.ports import Engine
 from lineproof.rules.judge import Limit, compile_limits
 from lineproof.rules.tolerance import Rules
+
+_ON_GPU = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """How many call the engine at once, and how long their images may gather to one run (GPU)."""
+
+    at_once: int = 1
+    max_batch: int = 1
+    gather_s: float = 0.0
 
 
 def bundle_limits(bundle: Bundle, rules: Rules) -> tuple[Limit, ...]:
@@ -19,21 +34,29 @@ def bundle_limits(bundle: Bundle, rules: Rules) -> tuple[Limit, ...]:
     return compile_limits(rules, manifest.classes, manifest.operating_point, manifest.score_floor)
 
 
-def ready_engine(bundle: Bundle, limits: tuple[Limit, ...], provider: str = "auto") -> OnnxEngine:
+def ready_engine(
+    bundle: Bundle, limits: tuple[Limit, ...], provider: str = "auto", *, threads: int | None = None, max_batch: int = 1
+) -> OnnxEngine:
     """An engine that is warmed up and has answered the bundle's probes as sealed; raises EngineError otherwise."""
     decisive_score = min((limit.review_score for limit in limits), default=None)
-    engine = OnnxEngine.open(bundle, provider=provider, decisive_score=decisive_score)
+    engine = OnnxEngine.open(bundle, provider, threads, decisive_score=decisive_score, max_batch=max_batch)
     replay_probes(engine, bundle)
     return engine
 
 
 def open_inspector(
-    bundle_path: Path, rules: Rules, provider: str = "auto", line_digest: str = ""
+    bundle_path: Path,
+    rules: Rules,
+    provider: str = "auto",
+    line_digest: str = "",
+    *,
+    regions: Sequence[Region] = (),
+    callers: Callers = Callers(),
 ) -> tuple[Inspector, Bundle]:
     """Open, verify, warm up, replay the probes; only then is there an inspector."""
     bundle = open_bundle(bundle_path)
     limits = bundle_limits(bundle, rules)  # before the engine: a wrong rule is reported at once
-    engine = ready_engine(bundle, limits, provider)
+    engine = _engine(bundle, limits, provider, regions, callers)
     provenance = Provenance(
         bundle_name=bundle.manifest.name,
         bundle_digest=bundle.digest,
@@ -42,3 +65,25 @@ def open_inspector(
         model_input_wh=engine.input_wh,
     )
     return Inspector(engine, limits, provenance), bundle
+
+
+def _engine(
+    bundle: Bundle, limits: tuple[Limit, ...], provider: str, regions: Sequence[Region], callers: Callers
+) -> Engine:
+    """The sealed engine, seeing the line's regions, in the shape that suits its callers and its hardware."""
+
+    def seeing(engine: OnnxEngine) -> Engine:
+        return RegionEngine(engine, regions) if regions else engine
+
+    wide = ready_engine(bundle, limits, provider, max_batch=max(callers.max_batch, len(regions), 1))
+    if callers.at_once == 1:
+        return seeing(wide)
+    if wide.provider not in _ON_GPU:
+        from lineproof.engine.two_speed import TwoSpeedEngine
+
+        return TwoSpeedEngine(seeing(wide), seeing(ready_engine(bundle, limits, provider, threads=1)))
+    if callers.max_batch > 1 and not regions:
+        from lineproof.engine.batching import BatchingEngine
+
+        return BatchingEngine(wide, callers.max_batch, gather_s=callers.gather_s)
+    return seeing(wide)

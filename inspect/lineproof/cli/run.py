@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineproof.cli.output import JsonFlag, emit, messages
+from lineproof.cli.output import JsonFlag, emit
+from lineproof.cli.start import loading
 
 if TYPE_CHECKING:
     from lineproof.line.loop import Line
     from lineproof.line.truth import TruthTally
     from lineproof.linefile import LineFile
     from lineproof.records.journal import Journal
+    from lineproof.records.settings import RecordSettings
 
 
 def run(
@@ -35,12 +37,12 @@ def run(
     Example: `lineproof run line.yaml --max-parts 300`
     """
     from lineproof.cli.summary import summary, summary_text
-    from lineproof.linefile import load_line
 
-    settings = load_line(line)
-    tally = None if truth is None else _tally(truth)
     with ExitStack() as stack:
-        running, journal = _assemble(line, settings, tally, stack, quiet=quiet)
+        with loading():
+            settings = _settings(line)
+            tally = None if truth is None else _tally(truth)
+            running, journal = _assemble(line, settings, tally, stack, quiet=quiet)
         with _stopped_by_signals(running), _screen(running, settings, journal, quiet=quiet):
             running.run(max_parts=max_parts, duration_s=duration)
         stack.pop_all()  # the line has closed them
@@ -48,15 +50,21 @@ def run(
     emit(facts, summary_text(facts), as_json=as_json)
 
 
+def _settings(path: Path) -> LineFile:
+    from lineproof.linefile import load_line
+
+    return load_line(path)
+
+
 def _assemble(
     path: Path, settings: LineFile, tally: TruthTally | None, stack: ExitStack, *, quiet: bool
 ) -> tuple[Line, Journal | None]:
     """Concrete parts, the camera last: its frames must not grow old while the model loads."""
     from lineproof.cli.assemble import open_inspector
+    from lineproof.cli.output import messages
     from lineproof.errors import SettingsError
     from lineproof.line.loop import Line
     from lineproof.linefile import line_digest
-    from lineproof.records.journal import Journal
     from lineproof.signals.console import ConsoleSignal
     from lineproof.sources.open import open_source
 
@@ -64,8 +72,10 @@ def _assemble(
         raise SettingsError(
             f"{path}: no `source`", hint="say where frames come from, e.g. source: {kind: camera, index: 0}"
         )
-    inspector, _ = open_inspector(settings.bundle, settings.rules, settings.provider, line_digest(path))
-    journal = None if settings.records is None else Journal.open(settings.records)
+    inspector, _ = open_inspector(
+        settings.bundle, settings.rules, settings.provider, line_digest(path), regions=settings.regions
+    )
+    journal = None if settings.records is None else _journal(settings.records)
     if journal is not None:
         stack.callback(journal.close)
     source = open_source(settings.source)
@@ -81,6 +91,12 @@ def _assemble(
         on_demand=settings.source.on_demand,
     )
     return line, journal
+
+
+def _journal(settings: RecordSettings) -> Journal:
+    from lineproof.records.journal import Journal  # brings the database: 0.3 s of a start
+
+    return Journal.open(settings)
 
 
 def _tally(dataset: Path) -> TruthTally:
@@ -115,13 +131,14 @@ def _stopped_by_signals(line: Line) -> Iterator[None]:
 @contextmanager
 def _screen(line: Line, settings: LineFile, journal: Journal | None, *, quiet: bool) -> Iterator[None]:
     """The live table, drawn by a thread of its own: a slow terminal cannot delay a decision."""
-    from rich.live import Live
-
-    from lineproof.line.live import LiveView
+    from lineproof.cli.output import messages
 
     if quiet or not messages.is_terminal:
         yield
         return
+    from rich.live import Live
+
+    from lineproof.line.live import LiveView
 
     def records_health() -> str:
         health = journal.health() if journal is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lineproof.cli.output import JsonFlag, emit, messages, require_extra
+from lineproof.errors import InputError
 
 if TYPE_CHECKING:
     from lineproof.adapt.pipeline import Trained
@@ -47,7 +49,6 @@ def train(
     from lineproof.adapt import pipeline
     from lineproof.adapt.begin import Wish
     from lineproof.adapt.recipe import load_recipe, with_changes
-    from lineproof.errors import InputError
 
     changes = {"imgsz": imgsz, "epochs": epochs, "batch": batch, "seed": seed}
     said = {"task": task, "base": base, "recipe": recipe, **changes}
@@ -64,10 +65,28 @@ def train(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="the folder of a training run", metavar="RUN")],
-    out: Annotated[Path, typer.Option(help="where the bundle, or the base, is written")],
+    source: Annotated[Path, typer.Argument(help="the folder of a training run; with --triton also a bundle")],
+    out: Annotated[Path | None, typer.Option(help="where the bundle, or the base, is written")] = None,
     data: Annotated[Path | None, typer.Option(help="where the run's dataset is, when it was moved")] = None,
+    frame: Annotated[
+        str, typer.Option(help="the camera's frame, such as 1920x1080; auto: as the training images; square")
+    ] = "auto",
+    colour: Annotated[
+        Literal["auto", "colour", "mono"], typer.Option(help="auto: mono when no training image has colour")
+    ] = "auto",
     dynamic: Annotated[bool, typer.Option("--dynamic", help="accept any smaller input size too")] = False,
+    outputs: Annotated[
+        Literal["maps", "rows"], typer.Option(help="maps: fastest on a CPU; rows: decoded in the graph, for a GPU")
+    ] = "maps",
+    precision: Annotated[
+        Literal["fp32", "fp16", "bf16", "int8", "auto"],
+        typer.Option(help="of the arithmetic; auto: the fastest here that changes no decision"),
+    ] = "fp32",
+    latency_budget_ms: Annotated[
+        float | None, typer.Option(help="with --precision auto: no slower than this, or exit 1")
+    ] = None,
+    max_flips: Annotated[int, typer.Option(help="decisions that a lower precision may change")] = 0,
+    triton: Annotated[Path | None, typer.Option(help="write an NVIDIA Triton model repository here as well")] = None,
     as_base: Annotated[
         bool, typer.Option("--as-base", help="write the weights alone, in half precision, as a base for other runs")
     ] = False,
@@ -76,20 +95,47 @@ def export(
 ) -> None:
     """Seal the best network of a run into a bundle, after proving on every validation image that it decides the same.
 
-    Example: `lineproof export runs/tiles --out bundles/tiles`
+    Example: `lineproof export runs/tiles --out bundles/tiles --frame 1920x1080`
     """
+    if triton is not None and (source / "manifest.json").is_file():
+        emit(*_triton(source, triton), as_json=as_json)
+        return
+    if out is None:
+        raise InputError("--out is missing", hint="say where the bundle is to be written")
     require_extra("train", *_MODULES)
     if as_base:
         from lineproof.adapt.own_base import export_base
 
-        facts = export_base(run, out, overwrite=overwrite)
+        facts = export_base(source, out, overwrite=overwrite)
         emit(facts, f"{out}: {facts['bytes']} bytes, sha256 {facts['sha256']}", as_json=as_json)
         return
     from lineproof.adapt import pipeline
+    from lineproof.adapt.export_wish import ExportWish
 
+    wish = ExportWish(
+        frame_wh=None if frame in ("auto", "square") else _size_wh(frame),
+        square=frame == "square",
+        mono=None if colour == "auto" else colour == "mono",
+        dynamic=dynamic,
+        outputs=outputs,
+        precision=precision,
+        latency_budget_ms=latency_budget_ms,
+        max_flips=max_flips,
+    )
     with _progress() as progress:
-        done = pipeline.export(run, out, data, progress, dynamic=dynamic, overwrite=overwrite)
-    emit(_facts(done), _text(done), as_json=as_json)
+        done = pipeline.export(source, out, data, progress, wish, overwrite=overwrite)
+    facts, text = _facts(done), _text(done)
+    if triton is not None:
+        more, line = _triton(out, triton)
+        facts, text = facts | more, f"{text}\n{line}"
+    emit(facts, text, as_json=as_json)
+
+
+def _size_wh(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9][0-9]{0,4})[x×]([1-9][0-9]{0,4})", text)
+    if match is None:
+        raise InputError(f"--frame {text}: not a size", hint="width x height in pixels, such as 1920x1080")
+    return int(match[1]), int(match[2])
 
 
 @contextmanager

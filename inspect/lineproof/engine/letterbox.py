@@ -7,6 +7,7 @@ The geometry is that of ultralytics' `LetterBox`, with which the model was train
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +17,13 @@ from numpy.typing import NDArray
 from lineproof.core import Image
 
 STRIDE = 32  # the coarsest grid of a YOLOv8 network: input sides are multiples of it
+
+
+Allocate = Callable[[tuple[int, ...]], NDArray[np.uint8]]  # uint8 memory of some shape; a GPU wants it page-locked
+
+
+def _plain(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    return np.empty(shape, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +74,56 @@ class Fit:
 class Letterbox:
     """Copies frames onto one reused input buffer; the border is painted only when the frame size changes."""
 
-    def __init__(self, input_wh: tuple[int, int], *, dynamic: bool, pad_value: int) -> None:
+    def __init__(
+        self,
+        input_wh: tuple[int, int],
+        *,
+        dynamic: bool,
+        pad_value: int,
+        channels: int = 3,
+        canvas: NDArray[np.uint8] | None = None,
+        allocate: Allocate = _plain,
+    ) -> None:
+        """`canvas (1, H, W, channels)` is where to paint, such as one place of a batch; else what `allocate` gives."""
         self._input_wh = input_wh
         self._dynamic = dynamic
         self._pad_value = pad_value
+        self._channels = channels
         self._fit: Fit | None = None
-        self._canvas: NDArray[np.uint8] = np.empty((1, 0, 0, 3), np.uint8)
+        self._given = canvas
+        self._allocate = allocate
+        self._canvas: NDArray[np.uint8] = np.empty((1, 0, 0, channels), np.uint8)
+        self._colour: NDArray[np.uint8] = np.empty((0, 0, 3), np.uint8)  # a mono model's copy, before it turns grey
 
     def fill(self, image: Image) -> tuple[NDArray[np.uint8], Fit]:
-        """The input `(1, H, W, 3)` uint8 BGR holding this frame, valid until the next call, and its `Fit`."""
+        """The input `(1, H, W, channels)` uint8 holding this frame, valid until the next call, and its `Fit`."""
         source_wh = (image.shape[1], image.shape[0])
         fit = self._fit
         if fit is None or fit.source_wh != source_wh:
             fit = self._prepare(source_wh)
         width, height = fit.scaled_wh
         window = self._canvas[0, fit.top : fit.top + height, fit.left : fit.left + width]
-        if fit.scaled_wh == source_wh:
+        if self._channels == 1:
+            self._fill_grey(image, fit, window)
+        elif fit.scaled_wh == source_wh:
             window[...] = image
         else:
             cv2.resize(image, fit.scaled_wh, dst=window, interpolation=cv2.INTER_LINEAR)
         return self._canvas, fit
 
+    def _fill_grey(self, image: Image, fit: Fit, window: NDArray[np.uint8]) -> None:
+        """Luminance, which is the one channel itself where a mono camera filled all three with it."""
+        if fit.scaled_wh != fit.source_wh:
+            image = cv2.resize(image, fit.scaled_wh, dst=self._colour, interpolation=cv2.INTER_LINEAR)
+        cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=window)
+
     def _prepare(self, source_wh: tuple[int, int]) -> Fit:
         fit = (Fit.within if self._dynamic else Fit.between)(source_wh, self._input_wh)
         width, height = fit.input_wh
-        self._canvas = np.full((1, height, width, 3), self._pad_value, np.uint8)
+        self._canvas = self._allocate((1, height, width, self._channels)) if self._given is None else self._given
+        self._canvas[...] = self._pad_value
+        if self._channels == 1:
+            self._colour = np.empty((fit.scaled_wh[1], fit.scaled_wh[0], 3), np.uint8)
         self._fit = fit
         return fit
 

@@ -1,9 +1,10 @@
-"""The engine of the line: onnxruntime, numpy and OpenCV, nothing else."""
+"""The engine of the line: pixels to detections through one session, numpy and OpenCV."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -14,21 +15,22 @@ from numpy.typing import NDArray
 from lineproof.bundle.open import Bundle
 from lineproof.core import Detections, Image, StageTimes
 from lineproof.core.boxes import clip_boxes
-from lineproof.engine.contract import INPUT, OUTPUTS, check_outputs, check_session
-from lineproof.engine.decode import Candidates, find_candidates
+from lineproof.engine.contract import Outputs, check_session, named_outputs
+from lineproof.engine.decode import Candidates
 from lineproof.engine.graph_check import check_graph
+from lineproof.engine.head import head_of
 from lineproof.engine.letterbox import Fit, Letterbox
 from lineproof.engine.masks import cut_masks
 from lineproof.engine.nms import suppress
-from lineproof.engine.providers import ORT_ERRORS, OpenSession, open_session
+from lineproof.engine.providers import open_session
+from lineproof.engine.sessions.engine_cache import EngineCache
+from lineproof.engine.sessions.session import OpenSession, SessionWish
 from lineproof.engine.spec import EngineSpec
 from lineproof.errors import EngineError
 
-Outputs = dict[str, NDArray[np.float32]]
-
 
 class OnnxEngine:
-    """Pixels to detections through one onnxruntime session.
+    """Pixels to detections through one session, whichever runtime it belongs to.
 
     May be called from several threads at once: each has its own input buffer, and a thread that hangs in a run holds
     nothing another one needs, so that the line can replace it.
@@ -39,10 +41,13 @@ class OnnxEngine:
         self.spec = spec
         self.classes = spec.classes
         self.input_wh = spec.input_wh
-        self.provider = opened.provider
-        self.fallback = opened.fallback  # why `auto` did not get a GPU; empty when it did, or none was asked for
+        self.provider = opened.session.provider
+        self.precision = opened.session.precision  # of the arithmetic, which may be finer than the bundle allows
+        self.fallback = opened.fallback  # why `auto` did not get the better hardware; empty when it did
+        self.cache_note = opened.cache_note  # what came of the cache of compiled engines; empty when none is used
+        self.max_batch = opened.session.max_batch
         self._session = opened.session
-        self._names = OUTPUTS[spec.task]
+        self._allocate = opened.session.input_buffer
         self._buffers = threading.local()
 
     @classmethod
@@ -54,11 +59,14 @@ class OnnxEngine:
         *,
         spin: bool = False,
         decisive_score: float | None = None,
+        max_batch: int = 1,
+        cached: bool = True,
     ) -> Self:
         """Build the session from a verified bundle and warm it up.
 
         A line whose rules reject at lower scores than the bundle's own thresholds says so by `decisive_score`, see
-        `EngineSpec`. `spin` trades a busy core for a few per cent of latency.
+        `EngineSpec`. `spin` trades a busy core for a few per cent of latency; `max_batch` is how many images
+        `detect_many` may run at once; `cached` lets providers that compile keep the result for the next start.
 
         Raises:
             ProviderError: the hardware asked for is not there.
@@ -67,7 +75,8 @@ class OnnxEngine:
         spec = EngineSpec.of(bundle.manifest)
         if decisive_score is not None:
             spec = replace(spec, decisive_score=decisive_score)
-        return cls.from_model(bundle.model, spec, provider, threads, spin=spin)
+        cache = EngineCache(bundle.digest) if cached else None
+        return cls.from_model(bundle.model, spec, provider, threads, spin=spin, max_batch=max_batch, cache=cache)
 
     @classmethod
     def from_model(
@@ -78,12 +87,25 @@ class OnnxEngine:
         threads: int | None = None,
         *,
         spin: bool = False,
+        max_batch: int = 1,
+        cache: EngineCache | None = None,
     ) -> Self:
         """The same from the bytes of a model that is not sealed yet: parity and thresholds are found this way."""
         check_graph(model)
-        # One pool of threads: OpenCV's would wake for every resize and compete with onnxruntime's for the same cores.
+        # One pool of threads: OpenCV's would wake for every resize and compete with the session's for the same cores.
         cv2.setNumThreads(1)
-        opened = open_session(model, provider, threads=threads, spin=spin, dynamic=spec.dynamic)
+        wish = SessionWish(
+            provider=provider,
+            output_names=spec.output_names,
+            precision=spec.precision,
+            threads=threads,
+            spin=spin,
+            max_batch=max_batch,
+            dynamic=spec.dynamic,
+            input_hwc=(spec.input_wh[1], spec.input_wh[0], spec.channels),
+            cache=cache,
+        )
+        opened = open_session(model, wish)
         check_session(opened.session, spec)
         engine = cls(opened, spec)
         engine.warm_up()
@@ -101,46 +123,79 @@ class OnnxEngine:
             EngineError: the run failed, gave numbers that are none, or so many detections that some that could reject
                 the part would be lost.
         """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-            raise EngineError(f"expected an image (H, W, 3) uint8, got {image.shape} {image.dtype}")
+        _check_image(image)
         started = time.perf_counter()
         canvas, fit = self._letterbox().fill(image)
         filled = time.perf_counter()
         outputs = self._run(canvas)
         ran = time.perf_counter()
-        detections = self._detections(outputs, fit)
-        done = time.perf_counter()
-        times = StageTimes(
-            preprocess=1e3 * (filled - started), infer=1e3 * (ran - filled), postprocess=1e3 * (done - ran)
-        )
-        return detections, times
+        detections = self._detections(outputs, 0, fit)
+        return detections, _times(started, filled, ran, time.perf_counter())
+
+    def detect_many(self, images: Sequence[Image]) -> list[tuple[Detections, StageTimes]]:
+        """`detect` of several images, in as few runs as the session's `max_batch` allows.
+
+        Every image is answered with the time of the whole run it was part of: that is what its caller waited for.
+        """
+        if self.max_batch == 1 or self.spec.dynamic:  # of a dynamic model each image has its own input size
+            return [self.detect(image) for image in images]
+        answers: list[tuple[Detections, StageTimes]] = []
+        for first in range(0, len(images), self.max_batch):
+            answers += self._detect_batch(images[first : first + self.max_batch])
+        return answers
+
+    def _detect_batch(self, images: Sequence[Image]) -> list[tuple[Detections, StageTimes]]:
+        for image in images:
+            _check_image(image)
+        started = time.perf_counter()
+        canvas, places = self._tray()
+        fits = [place.fill(image)[1] for place, image in zip(places, images, strict=False)]
+        filled = time.perf_counter()
+        outputs = self._run(canvas[: len(images)])
+        ran = time.perf_counter()
+        found = [self._detections(outputs, index, fit) for index, fit in enumerate(fits)]
+        times = _times(started, filled, ran, time.perf_counter())
+        return [(detections, times) for detections in found]
 
     def _letterbox(self) -> Letterbox:
         """The input buffer of the calling thread."""
         if not hasattr(self._buffers, "letterbox"):
-            spec = self.spec
-            self._buffers.letterbox = Letterbox(spec.input_wh, dynamic=spec.dynamic, pad_value=spec.pad_value)
+            self._buffers.letterbox = self._new_letterbox(None)
         letterbox: Letterbox = self._buffers.letterbox
         return letterbox
 
-    def _run(self, canvas: NDArray[np.uint8]) -> Outputs:
-        try:
-            arrays = self._session.run(list(self._names), {INPUT: canvas})
-        except ORT_ERRORS as error:
-            line = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise EngineError(f"the run failed: {line[:300]}") from None
-        outputs = dict(zip(self._names, arrays, strict=True))
-        check_outputs(outputs, self.spec)
-        return outputs
+    def _tray(self) -> tuple[NDArray[np.uint8], list[Letterbox]]:
+        """The batch buffer of the calling thread, and a letterbox for each place in it."""
+        if not hasattr(self._buffers, "tray"):
+            width, height = self.input_wh
+            canvas = self._allocate((self.max_batch, height, width, self.spec.channels))
+            places = [self._new_letterbox(canvas[place : place + 1]) for place in range(self.max_batch)]
+            self._buffers.tray = canvas, places
+        tray: tuple[NDArray[np.uint8], list[Letterbox]] = self._buffers.tray
+        return tray
 
-    def _detections(self, outputs: Outputs, fit: Fit) -> Detections:
-        candidates = find_candidates(outputs["boxes"], outputs["scores"], self.spec.score_floor)
-        found = self._kept(candidates)
+    def _new_letterbox(self, canvas: NDArray[np.uint8] | None) -> Letterbox:
+        spec = self.spec
+        return Letterbox(
+            spec.input_wh,
+            dynamic=spec.dynamic,
+            pad_value=spec.pad_value,
+            channels=spec.channels,
+            canvas=canvas,
+            allocate=self._allocate,
+        )
+
+    def _run(self, canvas: NDArray[np.uint8]) -> Outputs:
+        return named_outputs(self._session.run(canvas), self.spec, batch=len(canvas))
+
+    def _detections(self, outputs: Outputs, index: int, fit: Fit) -> Detections:
+        head = head_of(outputs, self.spec, index)
+        found = self._kept(head.candidates())
         xyxy = clip_boxes(fit.undo(found.xyxy).astype(np.float32), fit.source_wh)
         masks = None
         if self.spec.task == "segment":
-            coefficients = outputs["coefficients"][found.anchor].astype(np.float32, copy=False)
-            prototypes = outputs["prototypes"].astype(np.float32, copy=False)
+            coefficients = head.coefficients(found.anchor)
+            prototypes = outputs["prototypes"][index].astype(np.float32, copy=False)
             _check_finite(coefficients, prototypes if len(found) else coefficients)
             masks = cut_masks(prototypes, coefficients, xyxy, fit)
         return Detections(xyxy, found.score, found.class_id.astype(np.int32), masks)
@@ -155,6 +210,15 @@ class OnnxEngine:
                 hint="the image is not what the model knows, or max_detections is too low",
             )
         return candidates.take(rows[:limit])
+
+
+def _check_image(image: Image) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+        raise EngineError(f"expected an image (H, W, 3) uint8, got {image.shape} {image.dtype}")
+
+
+def _times(started: float, filled: float, ran: float, done: float) -> StageTimes:
+    return StageTimes(preprocess=1e3 * (filled - started), infer=1e3 * (ran - filled), postprocess=1e3 * (done - ran))
 
 
 def _check_finite(*arrays: NDArray[np.float32]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from lineproof.bundle.manifest import Manifest, Task
+from lineproof.bundle.manifest import Manifest, OutputForm, Precision, Task
 
 # Two boxes of one class that share more than this are one defect. The trainer's usual 0.7 keeps twins of defects without
 # sharp ends: on steel strip (361 images) mAP50 / mAP50-95 were 0.698 / 0.361 at 0.7, 0.720 / 0.360 at 0.6, 0.729 / 0.356
@@ -21,6 +21,10 @@ class EngineSpec:
     classes: tuple[str, ...]
     input_wh: tuple[int, int]  # of a dynamic model: the largest
     dynamic: bool = False
+    channels: int = 3  # 1: a mono model, which sees the luminance
+    outputs: OutputForm = "maps"
+    strides: tuple[int, ...] = (8, 16, 32)
+    precision: Precision = "fp32"
     pad_value: int = 114  # the grey ultralytics trains with
     score_floor: float = 0.05
     nms_iou: float = NMS_IOU
@@ -36,9 +40,23 @@ class EngineSpec:
             classes=manifest.classes,
             input_wh=manifest.input_wh,
             dynamic=manifest.input.dynamic,
+            channels=manifest.channels,
+            outputs=manifest.outputs,
+            strides=manifest.strides,
+            precision=manifest.precision,
             pad_value=manifest.input.pad_value,
             score_floor=manifest.score_floor,
             nms_iou=manifest.nms_iou,
             max_detections=manifest.max_detections,
             decisive_score=min(threshold.review_score for threshold in manifest.thresholds.values()),
         )
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The model's outputs in the order the engine reads them."""
+        if self.outputs == "rows":
+            return ("boxes", "scores", "coefficients", "prototypes") if self.task == "segment" else ("boxes", "scores")
+        if self.task == "detect":
+            return tuple(f"{name}_{stride}" for stride in self.strides for name in ("sides", "logits"))
+        kinds = ("sides", "logits", "coefficients")
+        return (*(f"{name}_{stride}" for stride in self.strides for name in kinds), "prototypes")

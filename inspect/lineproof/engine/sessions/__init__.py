@@ -1,0 +1,1 @@
+"""Adapters of the runtimes that execute a model; `engine.providers.open_session` chooses one."""
