@@ -4,7 +4,8 @@ import pytest
 from pydantic import Field
 
 from lineproof.errors import SettingsError
-from lineproof.settings import MAX_YAML_BYTES, StrictModel, load_settings, read_yaml
+from lineproof.settings import StrictModel, load_settings
+from lineproof.yaml_file import MAX_YAML_BYTES, read_yaml
 
 
 class Inner(StrictModel):

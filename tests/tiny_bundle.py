@@ -78,7 +78,14 @@ def _output(name: str, shape: list[int | str]) -> onnx.ValueInfoProto:
 
 def tiny_spec(task: Task = "detect", **changes: object) -> EngineSpec:
     """The engine's contract for the tiny model; the letterbox grey scores 0.45."""
-    facts: dict[str, object] = {"task": task, "classes": CLASSES, "input_wh": (SIZE, SIZE), "outputs": "rows", "strides": (CELL,), "score_floor": 0.46}
+    facts: dict[str, object] = {
+        "task": task,
+        "classes": CLASSES,
+        "input_wh": (SIZE, SIZE),
+        "outputs": "rows",
+        "strides": (CELL,),
+        "score_floor": 0.46,
+    }
     return EngineSpec(**{**facts, **changes})
 
 

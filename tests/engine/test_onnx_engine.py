@@ -131,7 +131,11 @@ def test_what_is_no_image_is_refused_with_what_was_expected(image):
         (tiny_model(names=("box", "scores")), tiny_spec(), "expected outputs boxes, scores"),
         (tiny_model(), tiny_spec("segment"), "expected outputs boxes, scores, coefficients"),
         (tiny_model("segment"), tiny_spec(), "expected outputs boxes, scores, got"),
-        (tiny_model(), tiny_spec(classes=("a", "b", "c")), r"expected scores of shape \(None, 16, 3\), got \(.*, 16, 2\)"),
+        (
+            tiny_model(),
+            tiny_spec(classes=("a", "b", "c")),
+            r"expected scores of shape \(None, 16, 3\), got \(.*, 16, 2\)",
+        ),
         (tiny_model(), tiny_spec(input_wh=(96, 64)), r"expected an input of shape \(None, 64, 96, 3\)"),
         (tiny_model(), tiny_spec(dynamic=True), r"expected an input of shape \(None, None, None, 3\)"),
         (b"", tiny_spec(), "no graph"),

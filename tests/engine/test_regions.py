@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.engine.regions import Region, RegionEngine
 from lineproof.errors import EngineError
-from tiny_bundle import SIZE, part, tiny_engine, tiny_spec, tiny_model
-from lineproof.engine.onnx_engine import OnnxEngine
+from tiny_bundle import SIZE, part, tiny_engine, tiny_model, tiny_spec
 
 RED = (0, 0, 255)
 

@@ -38,7 +38,7 @@ class Reentrant:
         self.log = log
         self.during = lambda: None
 
-    def detect(self, image):
+    def detect(self, _image):
         self.log.append(self.name)
         during, self.during = self.during, lambda: None
         during()

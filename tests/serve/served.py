@@ -22,9 +22,9 @@ from lineproof.inspector import Inspector
 from lineproof.rules.judge import compile_limits
 from lineproof.rules.tolerance import Rules
 from lineproof.serve.app import create_app
-from lineproof.serve.auth import Token
+from lineproof.serve.auth import Token, Tokens
 from lineproof.serve.door import Door
-from lineproof.serve.readiness import Loaded
+from lineproof.serve.readiness import Loaded, State
 from lineproof.serve.schemas import BundleFacts
 from lineproof.serve.server import listen, make_server, url_of
 from lineproof.serve.settings import ServeSettings
@@ -47,9 +47,9 @@ def engine(*answers: object, otherwise: object | None = None) -> ScriptedEngine:
     return ScriptedEngine(CLASSES, answers, otherwise=otherwise)
 
 
-def loaded(of: ScriptedEngine | None = None) -> Loaded:
+def loaded(of: ScriptedEngine | None = None, threads: int = 2) -> Loaded:
     limits = compile_limits(Rules(), CLASSES, dict.fromkeys(CLASSES, Threshold(0.5, 0.3)), 0.01)
-    return Loaded(Inspector(of or engine(), limits, PROVENANCE), FACTS)
+    return Loaded(Inspector(of or engine(), limits, PROVENANCE), FACTS, threads)
 
 
 def picture(suffix: str = ".jpg", width: int = 64, height: int = 48, grey: int = 128) -> bytes:
@@ -100,15 +100,16 @@ def serving(
     of: ScriptedEngine | None = None,
     *,
     load: Callable[[], Loaded] | None = None,
-    token: str | None = None,
+    token: str | Tokens | None = None,
+    threads: int = 2,
     recorder: Kept | None = None,
     wait: bool = True,
     **settings: object,
 ) -> Iterator[Served]:
     """Real uvicorn on a free port of loopback, ready unless told otherwise."""
-    key = None if token is None else Token(token, where="test")
+    key = Tokens(Token(token, where="test")) if isinstance(token, str) else token
     asked = ServeSettings.model_validate(settings)
-    app = create_app(load or (lambda: loaded(of)), asked, token=key, recorder=recorder)
+    app = create_app(load or (lambda: loaded(of, threads)), asked, token=key, recorder=recorder)
     listener = listen("127.0.0.1", 0)
     server = make_server(app, deadline_ms=asked.deadline_ms)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -119,12 +120,12 @@ def serving(
         thread.join(60)
         assert not thread.is_alive()
 
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {token}"} if isinstance(token, str) else {}
     url = url_of(listener)
     try:
         with httpx.Client(base_url=url, headers=headers, timeout=60, verify=False) as client:
             if wait:
-                until(lambda: client.get("/v1/health/ready").status_code == 200)
+                until(lambda: server.started and app.state.door.readiness().state is State.READY)
             else:
                 until(lambda: server.started)
             yield Served(url, client, app.state.door, server, stop)

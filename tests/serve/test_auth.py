@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from lineproof.errors import SettingsError
-from lineproof.serve.auth import Token, find_token, is_loopback, refuse_open_door
+from lineproof.serve.auth import Token, Tokens, find_token, is_loopback, refuse_open_door
 from lineproof.serve.guard import HostNames
 from serve.served import Kept, engine, picture, serving
 
@@ -133,10 +133,53 @@ def test_an_unusable_token_is_refused_without_quoting_it(text):
 def test_a_token_comes_from_the_file_before_the_environment(tmp_path):
     path = tmp_path / "token.txt"
     path.write_text(f"{SECRET}\n")
-    assert find_token(path, {"LINEPROOF_TOKEN": "y" * 20}).matches(SECRET.encode())
-    assert find_token(None, {"LINEPROOF_TOKEN": "y" * 20}).matches(b"y" * 20)
+    assert find_token(path, {"LINEPROOF_TOKEN": "y" * 20}).who(SECRET.encode()) == ""
+    assert find_token(path, {}).who(b"y" * 20) is None
+    assert find_token(None, {"LINEPROOF_TOKEN": "y" * 20}).who(b"y" * 20) == ""
     assert find_token(None, {}) is None
     assert find_token(None, {"LINEPROOF_TOKEN": ""}) is None
+
+
+def test_a_file_may_name_several_callers(tmp_path):
+    path = tmp_path / "tokens.txt"
+    path.write_text(f"# the two cells\npress-1:{SECRET}\n\n  press-2:{'y' * 20}:with:colons  \n")
+    tokens = find_token(path, {})
+    assert tokens.names == ("press-1", "press-2")
+    assert tokens.who(SECRET.encode()) == "press-1"
+    assert tokens.who(b"y" * 20 + b":with:colons") == "press-2"
+    assert tokens.who(b"press-1:" + SECRET.encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a:" + "x" * 15, "at least 16"),
+        (f"a:{SECRET}\n{SECRET}", "token 2 of 2 has no name"),
+        (f"a b:{SECRET}\nc:{SECRET}", "token 1 of 2 has no name"),
+        (f"a:{SECRET}\na:{'y' * 20}", "a is there twice"),
+        (f"a:{SECRET}\nb:{SECRET}", "b is there twice"),
+    ],
+)
+def test_an_unusable_line_is_named_without_its_token(tmp_path, text, said):
+    path = tmp_path / "tokens.txt"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=said) as raised:
+        find_token(path, {})
+    assert SECRET not in str(raised.value)
+
+
+def test_every_named_caller_gets_in_and_the_log_says_who(caplog):
+    caplog.set_level(logging.INFO)
+    tokens = Tokens(Token(SECRET, where="t", name="press-1"), Token("y" * 20, where="t", name="press-2"))
+    with serving(engine(), token=tokens) as running:
+        for sent, status in ((SECRET, 200), ("y" * 20, 200), ("z" * 20, 403)):
+            answer = running.client.post("/v1/inspect", content=picture(), headers={"Authorization": f"Bearer {sent}"})
+            assert answer.status_code == status
+        health = {"Authorization": f"Bearer {SECRET}"}
+        assert running.client.get("/v1/health/ready", headers=health).status_code == 200
+    lines = [r.getMessage() for r in caplog.records if r.name == "lineproof.serve.access"]
+    assert [line.split()[1] for line in lines if "/v1/inspect" in line] == ["press-1", "press-2", "POST"]
+    assert SECRET not in caplog.text
 
 
 @pytest.mark.parametrize("content", [None, b"\xff" * 20, b"x" * 5000, b"", b"one-two-three-four\nsecond line of it"])
@@ -161,4 +204,4 @@ def test_any_other_address_does(host):
     with pytest.raises(SettingsError) as raised:
         refuse_open_door(host, None)
     assert "--token-file" in raised.value.hint
-    refuse_open_door(host, Token(SECRET, where="test"))
+    refuse_open_door(host, Tokens(Token(SECRET, where="test")))

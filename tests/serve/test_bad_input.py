@@ -158,6 +158,10 @@ def test_the_frameworks_own_errors_have_the_same_shape(server, method, path, exp
     assert server.error(server.client.request(method, path)) == expected
 
 
+def test_what_may_be_done_instead_is_told(server):
+    assert server.client.get("/v1/inspect").headers["Allow"] == "POST"
+
+
 def test_there_is_no_cors_and_no_page_of_another_site_gets_in(server):
     origin = {"Origin": "https://evil.example"}
     preflight = server.client.options("/v1/inspect", headers={**origin, "Access-Control-Request-Method": "POST"})

@@ -40,7 +40,7 @@ def test_a_slow_engine_is_504_and_its_late_verdict_is_recorded_as_a_fault():
 def test_what_waits_past_its_deadline_never_reaches_the_engine_and_is_a_fault():
     hang, kept = Hang(then=SCRATCH), Kept()
     scripted = engine(hang)
-    with serving(scripted, recorder=kept, deadline_ms=300) as server, ThreadPoolExecutor(5) as pool:
+    with serving(scripted, recorder=kept, deadline_ms=300, threads=1) as server, ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(lambda n: server.post(part_id=str(n)), range(5)))
         assert [server.error(answer) for answer in answers] == [(504, "deadline")] * 5
         hang.release.set()
@@ -64,10 +64,10 @@ def test_a_failing_engine_is_a_fault_that_names_it(error):
 
 def test_a_full_queue_is_429_and_says_when_to_come_back():
     hang = Hang(then=SCRATCH)
-    scripted = engine(hang)
-    with serving(scripted, queue=2) as server, ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(server.post, part_id=str(n)) for n in range(2 + worker.THREADS)]
-        until(lambda: len(server.door._worker._jobs) == 2 + worker.THREADS)
+    with serving(engine(otherwise=hang), queue=2, threads=3) as server, ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(server.post, part_id=str(n)) for n in range(2 + 3)]
+        until(lambda: len(server.door._worker._jobs) == 2 + 3)
+        assert stats(server)["queue"] == {"depth": 2, "capacity": 2}
         refused = server.post(part_id="one-too-many")
         assert server.error(refused) == (429, "queue_full")
         assert int(refused.headers["Retry-After"]) >= 1

@@ -10,9 +10,18 @@ from lineproof.serve.errors import CODES
 from serve.served import engine, picture, serving
 
 IMAGES = [picture(suffix, 40, 30, 99) for suffix in (".jpg", ".png", ".bmp", ".tiff", ".webp")]
+PARAMETERS = st.lists(
+    st.sampled_from(
+        ["dtype=uint8", "dtype=int8", 'shape="1,2,3"', 'shape="2,3"', "order=BGR", "order=RGB", "x", '"', "="]
+    ),
+    max_size=5,
+).map("; ".join)
 KINDS = st.sampled_from(
-    ["image/png", "application/octet-stream", "multipart/form-data; boundary=b", "application/json", "", "é/;;"]
-)
+    [
+        "image/png", "application/octet-stream", "multipart/form-data; boundary=b", "application/json", "", "é/;;",
+        "application/x-ndarray", 'application/x-ndarray; dtype=uint8; shape="2,3"',
+    ]
+) | st.builds("application/x-ndarray;{}".format, PARAMETERS)  # fmt: skip
 
 
 @st.composite
@@ -47,7 +56,7 @@ def server():
         assert running.post().json()["decision"] == "PASS"
 
 
-@given(body=st.binary(max_size=2000) | damaged() | form(), kind=KINDS)
+@given(body=st.binary(max_size=2000) | st.binary(min_size=6, max_size=6) | damaged() | form(), kind=KINDS)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_bytes_break_it(server, body, kind):
     response = server.client.post("/v1/inspect", content=body, headers={"Content-Type": kind.encode()})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lineproof.engine.scripted import Hang
 from lineproof.serve.errors import Refusal
-from lineproof.serve.idempotency import MAX_KEPT_BYTES, Answer, Repeats
+from lineproof.serve.idempotency import MAX_KEPT_BYTES, Answer, Outcome, Repeats
 from serve.served import SCRATCH, Kept, engine, picture, serving, until
 
 
@@ -75,70 +75,77 @@ class Clock:
         return self.now_s
 
 
-async def settled(repeats: Repeats, key: tuple[str, str], outcome: Answer | Refusal, digest: bytes = b"d") -> None:
-    future = asyncio.get_running_loop().create_future()
-    repeats.follow(key, digest, future)
-    future.set_result(outcome)
-    await asyncio.sleep(0)
+def settled(repeats: Repeats, key: tuple[str, str], result: Answer | Refusal) -> None:
+    outcome = Outcome()
+    repeats.follow(key, b"d", outcome)
+    assert outcome.settle(result)
+
+
+def find(repeats: Repeats, key: tuple[str, str], digest: bytes = b"d") -> Outcome | None:
+    return repeats.find(key, lambda: digest)
 
 
 def test_the_window_ends_and_the_number_is_bounded():
-    async def story() -> None:
-        clock = Clock()
-        repeats = Repeats(window_s=10, limit=3, clock=clock)
-        for number in range(5):
-            clock.now_s = number
-            await settled(repeats, (str(number), "main"), Answer("i", b"x"))
-        assert len(repeats) == 3
-        assert repeats.find(("1", "main"), b"d") is None
-        assert repeats.find(("2", "main"), b"d").result() == Answer("i", b"x")
-        with pytest.raises(Refusal, match="other bytes"):
-            repeats.find(("2", "main"), b"e")
-        clock.now_s = 12  # the one of second 2 is ten seconds old
-        assert repeats.find(("2", "main"), b"e") is None
-        assert repeats.find(("3", "main"), b"d") is not None
-        assert len(repeats) == 2
-
-    asyncio.run(story())
+    clock = Clock()
+    repeats = Repeats(window_s=10, limit=3, clock=clock)
+    for number in range(5):
+        clock.now_s = number
+        settled(repeats, (str(number), "main"), Answer("i", b"x"))
+    assert len(repeats) == 3
+    assert find(repeats, ("1", "main")) is None
+    assert find(repeats, ("2", "main")).result == Answer("i", b"x")
+    with pytest.raises(Refusal, match="other bytes"):
+        find(repeats, ("2", "main"), b"e")
+    clock.now_s = 12  # the one of second 2 is ten seconds old
+    assert find(repeats, ("2", "main"), b"e") is None
+    assert find(repeats, ("3", "main")) is not None
+    assert len(repeats) == 2
 
 
 def test_the_bytes_are_bounded():
-    async def story() -> None:
-        repeats = Repeats(window_s=10, limit=1000, clock=Clock())
-        for number in range(6):
-            await settled(repeats, (str(number), "main"), Answer("i", bytes(MAX_KEPT_BYTES // 4)))
-        assert len(repeats) == 4
-
-    asyncio.run(story())
+    repeats = Repeats(window_s=10, limit=1000, clock=Clock())
+    for number in range(6):
+        settled(repeats, (str(number), "main"), Answer("i", bytes(MAX_KEPT_BYTES // 4)))
+    assert len(repeats) == 4
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["answer", "refuse", "cancel", "wait"])), max_size=30)
-)
+def test_a_new_part_is_not_hashed_to_be_found():
+    repeats = Repeats(window_s=10, limit=3, clock=Clock())
+    assert repeats.find(("a", "main"), lambda: pytest.fail("hashed")) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["answer", "refuse", "wait"])), max_size=30))
 def test_it_never_holds_more_than_it_may(steps):
+    clock = Clock()
+    repeats = Repeats(window_s=5, limit=2, clock=clock)
+    running: set[str] = set()
+    for name, what in steps:
+        clock.now_s += 1
+        key = (name, "main")
+        known = find(repeats, key)
+        assert known is not None or name not in running
+        if known is not None:
+            continue
+        if what == "wait":
+            repeats.follow(key, b"d", Outcome())
+            running.add(name)
+        else:
+            settled(repeats, key, Answer("i", b"x") if what == "answer" else Refusal("deadline", "late"))
+            assert (find(repeats, key) is not None) == (what == "answer")
+        assert len(repeats) <= 2 + len(running)
+
+
+def test_an_outcome_is_told_to_all_who_wait_and_the_first_result_stands():
     async def story() -> None:
-        clock = Clock()
-        repeats = Repeats(window_s=5, limit=2, clock=clock)
-        running: set[str] = set()
-        for name, what in steps:
-            clock.now_s += 1
-            key = (name, "main")
-            known = repeats.find(key, b"d")
-            assert known is not None or name not in running
-            if known is not None:
-                continue
-            if what in {"answer", "refuse"}:
-                await settled(repeats, key, Answer("i", b"x") if what == "answer" else Refusal("deadline", "late"))
-                assert (repeats.find(key, b"d") is not None) == (what == "answer")
-            else:
-                future = asyncio.get_running_loop().create_future()
-                repeats.follow(key, b"d", future)
-                if what == "cancel":
-                    future.cancel()
-                    await asyncio.sleep(0)
-                    assert repeats.find(key, b"d") is None
-                else:
-                    running.add(name)
-            assert len(repeats) <= 2 + len(running)
+        outcome = Outcome()
+        waiting = [asyncio.create_task(outcome.wait()) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()  # a request that went away takes nobody along
+        await asyncio.sleep(0)
+        assert outcome.settle(Answer("i", b"x"))
+        assert not outcome.settle(Answer("j", b"y"))
+        assert [await task for task in waiting[1:]] == [Answer("i", b"x")] * 2
+        assert await outcome.wait() == Answer("i", b"x")
+        assert waiting[0].cancelled()
 
     asyncio.run(story())

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import json
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
+from lineproof.core import Detections
+from lineproof.engine.scripted import Hang
+from lineproof.serve import patience
 from lineproof.serve import server as server_module
 from lineproof.serve.errors import Refusal
 from lineproof.serve.upload import Intake
 from serve.served import engine, picture, serving, until
+
+
+@pytest.fixture(autouse=True, params=["h11", "httptools"])
+def _parser(request, monkeypatch):
+    """Everything here holds for either parser."""
+    if request.param == "httptools":
+        pytest.importorskip("httptools", reason="the other parser is not installed")
+        kind = importlib.import_module("lineproof.serve.patience_httptools").PatientHttpTools
+    else:
+        kind = patience.PatientH11
+    monkeypatch.setattr(server_module, "protocol", lambda: kind)
 
 
 def connect(server) -> socket.socket:
@@ -95,6 +111,60 @@ def test_a_head_that_is_too_long_is_refused():
         assert code_of(read_all(wire)) == (400, "bad_request")
 
 
+def test_a_head_that_never_ends_is_refused_while_it_comes():
+    with serving() as server, connect(server) as wire:
+        wire.sendall(b"GET /v1/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+        for _ in range(20):
+            time.sleep(0.005)
+            try:
+                wire.sendall(b"X: " + b"y" * 1000 + b"\r\n")
+            except ConnectionError:
+                break
+        assert code_of(read_all(wire)) == (400, "bad_request")
+
+
+def test_a_head_that_never_ends_behind_a_request_that_runs_is_hung_up_on():
+    hang = Hang(then=Detections.empty())
+    with serving(engine(hang), deadline_ms=1000) as server, connect(server) as wire:
+        image = picture()
+        wire.sendall(head(f"Content-Length: {len(image)}") + image)
+        until(lambda: len(server.door._worker._jobs) == 1)
+        with suppress(ConnectionError):
+            for _ in range(200):
+                time.sleep(0.002)
+                wire.sendall(b"X-" + b"y" * 1000)
+        hang.release.set()
+        got = read_all(wire)
+    assert got.count(b"HTTP/1.1 ") <= 2
+    assert b"HTTP/1.1 200" not in got.split(b"\r\n\r\n", 1)[-1]
+
+
+def test_two_requests_in_one_packet_are_both_answered():
+    image = picture()
+    with serving() as server, connect(server) as wire:
+        wire.sendall((head(f"Content-Length: {len(image)}") + image) * 2)
+        assert [status_of_next(wire), status_of_next(wire)] == [200, 200]
+
+
+def test_an_upgrade_is_not_taken():
+    with serving() as server:
+        for kind in ("websocket", "h2c"):
+            answer = server.client.get("/v1/health/live", headers={"Connection": "Upgrade", "Upgrade": kind})
+            assert answer.status_code == 200
+        assert server.post().status_code == 200
+
+
+def test_a_body_with_two_lengths_is_never_inspected():
+    with serving() as server:
+        for lines in (("Content-Length: 3", "Transfer-Encoding: chunked"), ("Content-Length: 3", "Content-Length: 4")):
+            with connect(server) as wire:
+                wire.sendall(head(*lines) + b"abc")
+                wire.shutdown(socket.SHUT_WR)
+                got = read_all(wire)
+                assert not got or code_of(got)[0] == 400
+        assert server.post().status_code == 200
+
+
 def test_a_body_that_does_not_move_is_408_and_the_connection_ends():
     with serving(upload_timeout_s=0.2) as server:
         with connect(server) as wire:
@@ -125,7 +195,7 @@ def test_the_deadline_counts_the_upload():
 
 
 def test_a_head_that_dribbles_is_hung_up_on(monkeypatch):
-    monkeypatch.setattr(server_module, "HEAD_S", 0.2)
+    monkeypatch.setattr(patience, "HEAD_S", 0.2)
     with serving() as server:
         with connect(server) as silent, connect(server) as half:
             half.sendall(b"POST /v1/insp")
@@ -135,14 +205,14 @@ def test_a_head_that_dribbles_is_hung_up_on(monkeypatch):
 
 
 def test_an_upload_that_was_answered_early_is_not_read_for_ever(monkeypatch):
-    monkeypatch.setattr(server_module, "LINGER_S", 0.2)
+    monkeypatch.setattr(patience, "LINGER_S", 0.2)
     with serving() as server, connect(server) as wire:
         wire.sendall(head("Content-Length: 100000000", "Content-Type: application/json"))
         assert code_of(read_all(wire)) == (415, "unsupported_media_type")
 
 
 def test_a_keep_alive_connection_survives_an_early_answer(monkeypatch):
-    monkeypatch.setattr(server_module, "LINGER_S", 0.2)
+    monkeypatch.setattr(patience, "LINGER_S", 0.2)
     with serving() as server, connect(server) as wire:
         for _ in range(3):
             wire.sendall(head("Content-Length: 3", "Content-Type: application/json") + b"abc")
@@ -152,6 +222,7 @@ def test_a_keep_alive_connection_survives_an_early_answer(monkeypatch):
 
 def test_answers_leave_at_once():
     with serving() as server:
+        server.post()
         wires = [
             connection.transport.get_extra_info("socket") for connection in server.uvicorn.server_state.connections
         ]
@@ -160,7 +231,7 @@ def test_answers_leave_at_once():
 
 
 def test_one_connection_too_many_is_told_so(monkeypatch):
-    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(patience, "MAX_CONNECTIONS", 3)
     with serving() as server:
         server.client.close()
         wires = [connect(server) for _ in range(5)]

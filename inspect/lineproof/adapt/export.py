@@ -18,7 +18,8 @@ from ultralytics.nn.modules.head import Detect, Segment
 from ultralytics.nn.tasks import BaseModel
 
 from lineproof.adapt.graph import MapsGraph, RowsGraph, strides_of
-from lineproof.bundle.manifest import InputSpec, Layout, OutputForm, Precision, Task
+from lineproof.bundle.manifest import InputSpec, Layout, OutputForm, Task
+from lineproof.bundle.precisions import Precision
 from lineproof.engine.contract import INPUT
 from lineproof.engine.letterbox import STRIDE
 from lineproof.engine.onnx_engine import OnnxEngine
@@ -27,6 +28,7 @@ from lineproof.errors import GateError, InputError
 
 # Read by onnxruntime since 1.12 and by TensorRT since 8.6; nothing in the graph needs a later one.
 OPSET = 17
+
 
 @dataclass(frozen=True, slots=True)
 class Exported:
@@ -171,4 +173,6 @@ def _check_whole_numbers(model: onnx.ModelProto) -> None:
             continue
         values = numpy_helper.to_array(tensor)
         if values.size and (values.min() < limits.min or values.max() > limits.max):
-            raise GateError(f"the exported graph's constant {tensor.name} does not fit into 32 bits, which TensorRT needs")
+            raise GateError(
+                f"the exported graph's constant {tensor.name} does not fit into 32 bits, which TensorRT needs"
+            )

@@ -87,7 +87,8 @@ class RowsGraph(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Boxes, scores and, for segmentation, coefficients and prototypes."""
         features = self.maps.features(image)
-        sides, logits, *more = (torch.cat([m.flatten(2) for m in kind], 2) for kind in zip(*self.maps.levels(features)))
+        kinds = zip(*self.maps.levels(features), strict=True)
+        sides, logits, *more = (torch.cat([level.flatten(2) for level in kind], 2) for kind in kinds)
         chosen = logits.amax(1).topk(self.rows, 1).indices
         outputs = [self._boxes(_columns(sides, chosen), chosen), _columns(logits, chosen).sigmoid().transpose(1, 2)]
         outputs += [_columns(coefficients, chosen).transpose(1, 2) for coefficients in more]
@@ -132,7 +133,8 @@ def _is_plain_c2f(layer: nn.Module) -> bool:
 
 def _half(conv: nn.Conv2d, rows: slice) -> nn.Conv2d:
     weight = conv.weight[rows]
-    half = nn.Conv2d(conv.in_channels, len(weight), conv.kernel_size)
+    assert conv.bias is not None  # a fused one
+    half = nn.Conv2d(conv.in_channels, len(weight), 1)
     half.weight = nn.Parameter(weight.clone(), requires_grad=False)
     half.bias = nn.Parameter(conv.bias[rows].clone(), requires_grad=False)
     return half

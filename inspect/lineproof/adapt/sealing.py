@@ -16,6 +16,7 @@ from lineproof.adapt.export import Exported, export_onnx
 from lineproof.adapt.export_wish import ExportWish
 from lineproof.adapt.input_shape import all_grey, input_wh_for
 from lineproof.adapt.parity import check_parity
+from lineproof.adapt.precision import at_precision
 from lineproof.adapt.probes import choose_probes
 from lineproof.adapt.progress import TrainProgress
 from lineproof.adapt.run_folder import RunFolder, RunRecord
@@ -24,6 +25,7 @@ from lineproof.adapt.trained_model import TrainedModel
 from lineproof.atomic import write_json
 from lineproof.bundle.manifest import ClassThreshold, DatasetCard, Manifest, ParityReport
 from lineproof.bundle.open import Bundle
+from lineproof.bundle.precisions import PrecisionRow
 from lineproof.bundle.probes import Probe
 from lineproof.bundle.seal import seal
 from lineproof.core import Detections, Sample
@@ -57,7 +59,7 @@ def seal_run(
     network: BaseModel,
     dataset: Dataset,
     progress: TrainProgress,
-    wish: ExportWish = ExportWish(),
+    wish: ExportWish | None = None,
     *,
     overwrite: bool = False,
 ) -> Sealed:
@@ -67,10 +69,11 @@ def seal_run(
         ParityError: the engine decides otherwise than the trained network; nothing is sealed.
         BundleError: `out` is there already.
     """
+    wish = wish or ExportWish()
     record = folder.read()
     samples = samples_of(dataset, "val")
     progress.say("exporting to ONNX")
-    exported = _exported(network, dataset, record.recipe.imgsz, wish)
+    exported = _exported(network, dataset, wish.imgsz or record.recipe.imgsz, wish)
     spec = exported.spec(SCORE_FLOOR)
     engine = OnnxEngine.from_model(exported.onnx, spec, "cpu")
     progress.say(f"measuring {len(samples)} validation images through the runtime engine")
@@ -81,8 +84,25 @@ def seal_run(
     progress.say("comparing the runtime engine with the trained network")
     parity = check_parity(engine, TrainedModel(network, spec), [s.image for s in samples], thresholds)
     write_json(folder.parity, parity.model_dump(mode="json"))
+    rows: tuple[PrecisionRow, ...] = ()
+    if wish.precision != "fp32":
+        precise = at_precision(
+            exported,
+            dataset,
+            thresholds,
+            SCORE_FLOOR,
+            progress,
+            asked=wish.precision,
+            latency_budget_ms=wish.latency_budget_ms,
+            max_flips=wish.max_flips,
+        )
+        exported, rows = precise.exported, precise.rows
+        spec = exported.spec(SCORE_FLOOR)
+        engine = OnnxEngine.from_model(exported.onnx, spec, precise.provider)
+        evaluation = _evaluate(samples, detect_all(engine, samples), dataset.classes, thresholds)
+        progress.say(f"chosen: {exported.precision} on {precise.provider}, {len(precise.flipped)} decisions changed")
     probes = choose_probes(engine, samples, thresholds)
-    manifest = _manifest(record, folder, exported, spec, dataset, thresholds, parity, evaluation)
+    manifest = _manifest(record, folder, exported, spec, dataset, thresholds, parity, evaluation, rows)
     bundle = _seal(out, manifest, exported, probes, overwrite=overwrite)
     folder.update(status="sealed", validation=_figures(evaluation))
     return Sealed(bundle, evaluation, parity, thresholds)
@@ -114,6 +134,7 @@ def _manifest(
     thresholds: Mapping[str, Threshold],
     parity: ParityReport,
     evaluation: Evaluation,
+    precisions: tuple[PrecisionRow, ...],
 ) -> Manifest:
     return Manifest(
         name=folder.root.resolve().name or "bundle",
@@ -137,6 +158,7 @@ def _manifest(
         },
         libraries={name: version(name) for name in ("torch", "ultralytics", "albumentations", "onnx", "onnxslim")},
         parity=parity,
+        precisions=precisions,
         evaluation={"split": "val", **_figures(evaluation)},
     )
 

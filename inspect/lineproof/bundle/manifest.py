@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, ValidationError, model_validator
 
 from lineproof import __version__
+from lineproof.bundle.precisions import Precision, PrecisionRow
 from lineproof.core.threshold import Threshold
 from lineproof.errors import BundleError
 from lineproof.settings import StrictModel
@@ -22,7 +23,6 @@ SEAL = "manifest.sha256"  # in the words of sha256sum, so that `sha256sum -c` ca
 Task = Literal["detect", "segment"]
 Layout = Literal["uint8 BGR HWC", "uint8 GRAY HWC"]
 OutputForm = Literal["maps", "rows"]
-Precision = Literal["fp32", "fp16", "bf16", "int8"]
 Score = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -125,6 +125,9 @@ class Manifest(StrictModel):
     recipe: dict[str, JsonValue] = Field(default_factory=dict, description="how it was trained")
     libraries: dict[str, str] = Field(default_factory=dict, description="versions that trained and exported it")
     parity: ParityReport | None = Field(default=None, description="runtime engine against trained model")
+    precisions: tuple[PrecisionRow, ...] = Field(
+        default=(), description="what was tried when it was sealed, and chosen from"
+    )
     evaluation: dict[str, JsonValue] | None = Field(default=None, description="figures on held-out images")
     files: dict[FileName, Sha256] = Field(default_factory=dict, description="sha256 of every other file")
 

@@ -17,6 +17,7 @@ from lineproof.rules.judge import Limit, compile_limits
 from lineproof.rules.tolerance import Rules
 
 _ON_GPU = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
+_CPU_ONLY = ("cpu", "openvino")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,9 @@ def ready_engine(
 ) -> OnnxEngine:
     """An engine that is warmed up and has answered the bundle's probes as sealed; raises EngineError otherwise."""
     decisive_score = min((limit.review_score for limit in limits), default=None)
-    engine = OnnxEngine.open(bundle, provider, threads, decisive_score=decisive_score, max_batch=max_batch)
+    engine = OnnxEngine.open(
+        bundle, provider, threads, decisive_score=decisive_score, max_batch=max_batch, warm=not bundle.probes
+    )
     replay_probes(engine, bundle)
     return engine
 
@@ -75,7 +78,9 @@ def _engine(
     def seeing(engine: OnnxEngine) -> Engine:
         return RegionEngine(engine, regions) if regions else engine
 
-    wide = ready_engine(bundle, limits, provider, max_batch=max(callers.max_batch, len(regions), 1))
+    # A batch gains nothing on a CPU, where an open batch dimension costs a little: there, images run one by one.
+    max_batch = 1 if provider in _CPU_ONLY or not _has_gpu() else max(callers.max_batch, len(regions), 1)
+    wide = ready_engine(bundle, limits, provider, max_batch=max_batch)
     if callers.at_once == 1:
         return seeing(wide)
     if wide.provider not in _ON_GPU:
@@ -87,3 +92,10 @@ def _engine(
 
         return BatchingEngine(wide, callers.max_batch, gather_s=callers.gather_s)
     return seeing(wide)
+
+
+def _has_gpu() -> bool:
+    """Whether the installed onnxruntime could use one."""
+    import onnxruntime
+
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineproof.cli.output import JsonFlag, emit, messages, tracked
+from lineproof.cli.output import JsonFlag, emit, say, tracked
+from lineproof.cli.start import loading
 
 if TYPE_CHECKING:
     from lineproof.core import Image, Inspection
@@ -30,15 +31,13 @@ def inspect(
 
     Example: `lineproof inspect runs/tiles/bundle photos/ --out decisions`
     """
-    from lineproof.cli.assemble import open_inspector
     from lineproof.errors import ImageError, InputError
-    from lineproof.linefile import load_line
-    from lineproof.rules.tolerance import Rules
 
     if out is not None and out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: a file, not a folder", hint="choose another name")
-    files = list(dict.fromkeys(_files(images)))
-    inspector, _ = open_inspector(bundle, Rules() if line is None else load_line(line).rules, provider)
+    with loading():
+        files = list(dict.fromkeys(_files(images)))
+        inspector = _inspector(bundle, line, provider)
     decided: list[dict[str, object]] = []
     unread: list[dict[str, object]] = []
     copies = dict(zip(files, _copy_names(files), strict=True))
@@ -54,9 +53,21 @@ def inspect(
     facts: dict[str, object] = {"inspections": decided, "unreadable": unread, "counts": dict(counts)}
     emit(facts, "\n".join(_lines(decided)), as_json=as_json)
     for failure in unread:
-        messages.print(f"lineproof: {failure['error']}", markup=False, soft_wrap=True)
+        say(f"lineproof: {failure['error']}")
     if unread:
         raise typer.Exit(2)
+
+
+def _inspector(bundle: Path, line: Path | None, provider: str) -> Inspector:
+    from lineproof.cli.assemble import open_inspector
+    from lineproof.rules.tolerance import Rules
+
+    if line is None:
+        return open_inspector(bundle, Rules(), provider)[0]
+    from lineproof.linefile import load_line
+
+    settings = load_line(line)
+    return open_inspector(bundle, settings.rules, provider, regions=settings.regions)[0]
 
 
 def _files(paths: list[Path]) -> Iterator[Path]:

@@ -10,6 +10,7 @@ import typer.main
 
 from lineproof import __version__
 from lineproof.cli import bundle, data, records
+from lineproof.cli.bench import bench
 from lineproof.cli.demo import demo
 from lineproof.cli.doctor import doctor
 from lineproof.cli.evaluate import evaluate
@@ -36,6 +37,7 @@ app.command()(train)
 app.command()(export)
 app.command()(evaluate)
 app.command()(inspect)
+app.command()(bench)
 app.command()(run)
 app.command()(serve)
 app.add_typer(bundle.app)

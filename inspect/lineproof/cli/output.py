@@ -6,19 +6,41 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Annotated, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
-from rich.console import Console
 
 from lineproof.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    messages: Console  # progress, logs and messages: never mixed into the machine-readable answer
 
 Thing = TypeVar("Thing")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="one machine-readable object on stdout")]
 
-# Progress, logs and messages: never mixed into the machine-readable answer.
-messages = Console(stderr=True, highlight=False)
+
+@cache
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def __getattr__(name: str) -> Console:
+    """`messages`, for whoever imports it inside a verb: rich costs 40 ms, and most starts have nothing to say."""
+    if name == "messages":
+        return _console()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def say(line: str) -> None:
+    """One plain line for the person at the terminal."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def emit(result: dict[str, object], text: str, *, as_json: bool) -> None:
@@ -29,9 +51,11 @@ def emit(result: dict[str, object], text: str, *, as_json: bool) -> None:
 
 def tracked(things: Sequence[Thing], what: str) -> Iterable[Thing]:
     """The same things with a progress bar on a terminal, gone when done."""
+    if not sys.stderr.isatty():
+        return things
     from rich.progress import track
 
-    return track(things, description=f"{what:9}", console=messages, transient=True, disable=not messages.is_terminal)
+    return track(things, description=f"{what:9}", console=_console(), transient=True)
 
 
 def require_extra(extra: str, *modules: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lineproof.cli.output import JsonFlag, emit, messages
+from lineproof.cli.output import JsonFlag, emit
 
 if TYPE_CHECKING:
     from lineproof.records.model import InspectionRow
@@ -59,6 +59,7 @@ def verify(folder: Folder, url: Url = None, as_json: JsonFlag = False) -> None:
     """
     from rich.progress import Progress
 
+    from lineproof.cli.output import messages
     from lineproof.records.read import open_records
     from lineproof.records.verify import verify as check
 

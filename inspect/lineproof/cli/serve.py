@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
+    from lineproof.bundle.open import Bundle
+    from lineproof.cli.assemble import Callers
+    from lineproof.engine.regions import Region
+    from lineproof.inspector import Inspector
     from lineproof.ports import Recorder
     from lineproof.records.settings import RecordSettings
     from lineproof.rules.tolerance import Rules
+    from lineproof.serve.ray_app import RayFleet
     from lineproof.serve.readiness import Loaded, Readiness
+    from lineproof.serve.schemas import BundleFacts
     from lineproof.serve.settings import ServeSettings
 
 
@@ -27,10 +33,17 @@ def serve(
     target: Annotated[Path, typer.Argument(help="a line file (.yaml), or a sealed bundle")],
     host: Annotated[str | None, typer.Option(help="address to bind; any but loopback needs a token")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one")] = None,
-    token_file: Annotated[Path | None, typer.Option(help="file with the access token; else $LINEPROOF_TOKEN")] = None,
-    provider: Annotated[str | None, typer.Option(help="auto, cpu, cuda or tensorrt")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="file with the access token, or name:token lines; else $LINEPROOF_TOKEN")
+    ] = None,
+    provider: Annotated[str | None, typer.Option(help="auto, cpu, openvino, cuda or tensorrt")] = None,
     deadline_ms: Annotated[float | None, typer.Option(help="from request to verdict; after it 504")] = None,
     queue: Annotated[int | None, typer.Option(help="images that may wait; after it 429")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="images inspected at once; default: one per core")] = None,
+    on: Annotated[
+        str | None, typer.Option(help="ray: engine in processes of their own; ray://HOST:PORT: on that cluster")
+    ] = None,
+    replicas: Annotated[int | None, typer.Option(help="with --on: how many; default: all cores but one")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Answer pictures with decisions over HTTP, until Ctrl-C.
@@ -41,19 +54,29 @@ def serve(
     import os
     import time
 
+    from lineproof.cli.serve_ray import ray_fleet
     from lineproof.serve.app import create_app
     from lineproof.serve.auth import find_token, refuse_open_door
     from lineproof.serve.server import listen, make_server, url_of
 
-    asked = {"host": host, "port": port, "token_file": token_file, "deadline_ms": deadline_ms, "queue": queue}
+    asked = {
+        "host": host,
+        "port": port,
+        "token_file": token_file,
+        "deadline_ms": deadline_ms,
+        "queue": queue,
+        "concurrency": concurrency,
+    }
     plan = _plan(target, provider, {name: value for name, value in asked.items() if value is not None})
     settings = plan.settings
     token = find_token(settings.token_file, os.environ)
     refuse_open_door(settings.host, token)
-    with listen(settings.host, settings.port) as listener:
+    fleets = ray_fleet(on, replicas, cores=_cores, provider=plan.provider, deadline_ms=settings.deadline_ms)
+    with fleets as fleet, listen(settings.host, settings.port) as listener:
         url = url_of(listener)
         follower = _Follower(time.monotonic())
-        app = create_app(lambda: _load(plan), settings, token=token, recorder=_recorder(plan), tell=follower.hear)
+        load = (lambda: _load(plan)) if fleet is None else (lambda: _load_on_ray(plan, fleet))
+        app = create_app(load, settings, token=token, recorder=_recorder(plan), tell=follower.hear)
         follower.server = make_server(app, deadline_ms=settings.deadline_ms)
         _welcome(plan, url, with_token=token is not None)
         _run(follower.server, listener)
@@ -72,6 +95,26 @@ class _Plan:
     settings: ServeSettings
     records: RecordSettings | None = None
     line_digest: str = ""
+    regions: tuple[Region, ...] = ()
+
+    @property
+    def callers(self) -> Callers:
+        """How many will call the engine at once, and how their images may gather."""
+        from lineproof.cli.assemble import Callers
+        from lineproof.engine.batching import gather_s
+
+        settings = self.settings
+        waits_s = gather_s(settings.gather_ms, settings.deadline_ms)
+        return Callers(settings.concurrency or _cores(), settings.max_batch, waits_s)
+
+
+def _cores() -> int:
+    """Processor cores that this process may use."""
+    import os
+
+    from lineproof.engine.sessions.cores import quota, thread_count, usable_cores
+
+    return thread_count(None, usable_cores(), quota()) or os.cpu_count() or 1
 
 
 def _plan(target: Path, provider: str | None, changes: dict[str, object]) -> _Plan:
@@ -95,6 +138,7 @@ def _plan(target: Path, provider: str | None, changes: dict[str, object]) -> _Pl
         settings=changed(line.serve),
         records=line.records,
         line_digest=line_digest(target),
+        regions=line.regions,
     )
 
 
@@ -110,12 +154,36 @@ def _recorder(plan: _Plan) -> Recorder | None:
 def _load(plan: _Plan) -> Loaded:
     """Verify, warm up, replay the probes; runs while the server already answers `live`."""
     from lineproof.cli.assemble import open_inspector
+    from lineproof.engine.batching import BatchingEngine
     from lineproof.serve.readiness import Loaded
+
+    callers = plan.callers
+    inspector, bundle = open_inspector(
+        plan.bundle, plan.rules, plan.provider, plan.line_digest, regions=plan.regions, callers=callers
+    )
+    # A GPU is busy with one batch while the threads of the next one decode.
+    threads = 2 * callers.max_batch if isinstance(inspector.engine, BatchingEngine) else callers.at_once
+    return Loaded(inspector, _facts(plan, inspector, bundle), plan.settings.concurrency or threads)
+
+
+def _load_on_ray(plan: _Plan, fleet: RayFleet) -> Loaded:
+    """The same with the engine in every replica."""
+    from lineproof.cli.serve_ray import open_on_ray
+    from lineproof.serve.readiness import Loaded
+
+    inspector, bundle = open_on_ray(
+        fleet, plan.bundle, plan.rules, plan.provider, plan.line_digest, regions=plan.regions
+    )
+    threads = plan.settings.concurrency or fleet.at_once
+    return Loaded(inspector, _facts(plan, inspector, bundle), threads, fleet.trouble)
+
+
+def _facts(plan: _Plan, inspector: Inspector, bundle: Bundle) -> BundleFacts:
+    """What the door tells about its bundle."""
     from lineproof.serve.schemas import BundleFacts
 
-    inspector, bundle = open_inspector(plan.bundle, plan.rules, plan.provider, plan.line_digest)
     manifest = bundle.manifest
-    facts = BundleFacts.model_validate(
+    return BundleFacts.model_validate(
         {
             "name": manifest.name,
             "digest": bundle.digest,
@@ -130,7 +198,6 @@ def _load(plan: _Plan) -> Loaded:
             "manifest": manifest.model_dump(mode="json"),
         }
     )
-    return Loaded(inspector, facts)
 
 
 @dataclass
@@ -164,6 +231,9 @@ def _run(server: uvicorn.Server, listener: socket.socket) -> None:
 
     import cv2
 
+    from lineproof.memory import keep_picture_memory
+
+    keep_picture_memory()
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("lineproof.serve.access").setLevel(logging.INFO)
     # A damaged upload is answered by name; OpenCV's own lines would let callers fill the log.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lineproof.cli.output import JsonFlag, emit, messages, require_extra
+from lineproof.cli.triton import triton_repository as _triton
 from lineproof.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def export(
     source: Annotated[Path, typer.Argument(help="the folder of a training run; with --triton also a bundle")],
     out: Annotated[Path | None, typer.Option(help="where the bundle, or the base, is written")] = None,
     data: Annotated[Path | None, typer.Option(help="where the run's dataset is, when it was moved")] = None,
+    imgsz: Annotated[int | None, typer.Option(help="longer side of the model's input; default: as trained")] = None,
     frame: Annotated[
         str, typer.Option(help="the camera's frame, such as 1920x1080; auto: as the training images; square")
     ] = "auto",
@@ -97,7 +99,7 @@ def export(
 
     Example: `lineproof export runs/tiles --out bundles/tiles --frame 1920x1080`
     """
-    if triton is not None and (source / "manifest.json").is_file():
+    if triton is not None and ((source / "manifest.json").is_file() or source.is_file()):
         emit(*_triton(source, triton), as_json=as_json)
         return
     if out is None:
@@ -113,6 +115,7 @@ def export(
     from lineproof.adapt.export_wish import ExportWish
 
     wish = ExportWish(
+        imgsz=imgsz,
         frame_wh=None if frame in ("auto", "square") else _size_wh(frame),
         square=frame == "square",
         mono=None if colour == "auto" else colour == "mono",

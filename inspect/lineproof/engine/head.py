@@ -63,7 +63,8 @@ class _Rows:
 
     def coefficients(self, anchors: NDArray[np.intp]) -> NDArray[np.float32]:
         assert self._coefficients is not None
-        return self._coefficients[anchors].astype(np.float32, copy=False)
+        chosen: NDArray[np.float32] = self._coefficients[anchors].astype(np.float32, copy=False)
+        return chosen
 
     def _check_none_cut(self) -> None:
         """The graph gives the surest cells only: when its least sure one could reject a part, so could one it cut."""

@@ -114,7 +114,8 @@ class Letterbox:
     def _fill_grey(self, image: Image, fit: Fit, window: NDArray[np.uint8]) -> None:
         """Luminance, which is the one channel itself where a mono camera filled all three with it."""
         if fit.scaled_wh != fit.source_wh:
-            image = cv2.resize(image, fit.scaled_wh, dst=self._colour, interpolation=cv2.INTER_LINEAR)
+            cv2.resize(image, fit.scaled_wh, dst=self._colour, interpolation=cv2.INTER_LINEAR)
+            image = self._colour
         cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=window)
 
     def _prepare(self, source_wh: tuple[int, int]) -> Fit:

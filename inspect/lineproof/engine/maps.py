@@ -73,7 +73,7 @@ def _find(level: Level, least: float, first_cell: int) -> Candidates:
     _, height, width = logits.shape
     hits = np.flatnonzero(logits.reshape(-1) > least)
     class_id, cell = np.divmod(hits, height * width)
-    score = 1 / (1 + np.exp(-logits.reshape(-1)[hits].astype(np.float32)))
+    score = np.reciprocal(1 + np.exp(-logits.reshape(-1)[hits].astype(np.float32)))
     return Candidates(_boxes(level, cell, width), score, class_id, cell + first_cell)
 
 

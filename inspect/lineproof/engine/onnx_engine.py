@@ -61,8 +61,9 @@ class OnnxEngine:
         decisive_score: float | None = None,
         max_batch: int = 1,
         cached: bool = True,
+        warm: bool = True,
     ) -> Self:
-        """Build the session from a verified bundle and warm it up.
+        """Build the session from a verified bundle and warm it up, unless its probes will do that.
 
         A line whose rules reject at lower scores than the bundle's own thresholds says so by `decisive_score`, see
         `EngineSpec`. `spin` trades a busy core for a few per cent of latency; `max_batch` is how many images
@@ -76,7 +77,9 @@ class OnnxEngine:
         if decisive_score is not None:
             spec = replace(spec, decisive_score=decisive_score)
         cache = EngineCache(bundle.digest) if cached else None
-        return cls.from_model(bundle.model, spec, provider, threads, spin=spin, max_batch=max_batch, cache=cache)
+        return cls.from_model(
+            bundle.model, spec, provider, threads, spin=spin, max_batch=max_batch, cache=cache, warm=warm
+        )
 
     @classmethod
     def from_model(
@@ -89,6 +92,7 @@ class OnnxEngine:
         spin: bool = False,
         max_batch: int = 1,
         cache: EngineCache | None = None,
+        warm: bool = True,
     ) -> Self:
         """The same from the bytes of a model that is not sealed yet: parity and thresholds are found this way."""
         check_graph(model)
@@ -108,7 +112,8 @@ class OnnxEngine:
         opened = open_session(model, wish)
         check_session(opened.session, spec)
         engine = cls(opened, spec)
-        engine.warm_up()
+        if warm:
+            engine.warm_up()
         return engine
 
     def warm_up(self) -> None:

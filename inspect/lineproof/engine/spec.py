@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from lineproof.bundle.manifest import Manifest, OutputForm, Precision, Task
+from lineproof.bundle.manifest import Manifest, OutputForm, Task
+from lineproof.bundle.precisions import Precision
 
 # Two boxes of one class that share more than this are one defect. The trainer's usual 0.7 keeps twins of defects without
 # sharp ends: on steel strip (361 images) mAP50 / mAP50-95 were 0.698 / 0.361 at 0.7, 0.720 / 0.360 at 0.6, 0.729 / 0.356

@@ -10,8 +10,10 @@ The one broad `except` of the project is `attempt`, and what it catches means FA
 from __future__ import annotations
 
 import logging
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
@@ -34,6 +36,9 @@ T = TypeVar("T")
 log = logging.getLogger("lineproof.line")
 
 TURN_S = 0.05  # how long one turn waits for a part when none comes
+# A thread busy in Python (screen, records) gives way after this, not after Python's 5 ms, which a frame would pay at each
+# hand-over: with the live table at 60 fps and a 5 ms engine the 99th percentile of age was 12 ms instead of 10.
+SWITCH_S = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,17 @@ class Late:
 
     ticket: Ticket
     signalled: Inspection
+
+
+@contextmanager
+def _prompt_threads() -> Iterator[None]:
+    """Threads of this process hand over to each other within `SWITCH_S`."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before_s)
 
 
 class Line:
@@ -116,8 +132,9 @@ class Line:
         self.feeder.start()
         self._notifier.ready()
         try:
-            while not self._through(max_parts, until_ns):
-                self.turn(TURN_S)
+            with _prompt_threads():
+                while not self._through(max_parts, until_ns):
+                    self.turn(TURN_S)
         finally:
             self._shut_down()
         return self.stats

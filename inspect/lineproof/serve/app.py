@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -11,11 +12,13 @@ from starlette.exceptions import HTTPException
 
 from lineproof import __version__
 from lineproof.ports import Recorder
-from lineproof.serve.auth import Token
+from lineproof.serve.access import AccessLog
+from lineproof.serve.auth import Tokens
 from lineproof.serve.docs import docs_page
 from lineproof.serve.door import Door, Load
 from lineproof.serve.errors import Refusal, code_of_status, error_response, explain_validation
 from lineproof.serve.guard import Guard, HostNames
+from lineproof.serve.hot import HotPath
 from lineproof.serve.openapi import describe
 from lineproof.serve.readiness import Loaded, Readiness
 from lineproof.serve.routes import facts_routes, health_routes, inspect_routes
@@ -26,7 +29,7 @@ def create_app(
     load: Load,
     settings: ServeSettings,
     *,
-    token: Token | None = None,
+    token: Tokens | None = None,
     recorder: Recorder | None = None,
     tell: Callable[[Readiness], None] = lambda _: None,
 ) -> FastAPI:
@@ -41,12 +44,15 @@ def create_app(
         return load()
 
     door = Door(prepare, settings, recorder)
+    log = AccessLog()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        log.open()
         await door.open(tell)
         yield
         await door.close()
+        await asyncio.get_running_loop().run_in_executor(None, log.close)
 
     app = FastAPI(
         title="lineproof",
@@ -57,13 +63,16 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.door = door
-    for routes in (inspect_routes, health_routes, facts_routes):
+    for routes in (health_routes, facts_routes):
         app.include_router(routes(door))
-    describe(app, settings, with_token=token is not None)
+    describe(app, settings, hot=inspect_routes(), with_token=token is not None)
     _answer_errors(app, door)
     docs_page(app)
     hosts = HostNames.of(settings.host, settings.allowed_hosts, with_token=token is not None)
-    app.add_middleware(Guard, token=token, hosts=hosts, on_refusal=lambda refusal: door.stats.refused(refusal.code))
+    app.add_middleware(HotPath, door=door)
+    app.add_middleware(
+        Guard, tokens=token, hosts=hosts, log=log, on_refusal=lambda refusal: door.stats.refused(refusal.code)
+    )
     return app
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
+from lineproof.serve.pixels import EXAMPLE_TYPE
+
 Node = Mapping[str, Any]
 
 _STYLE = files("lineproof.serve").joinpath("docs.css").read_text("utf-8")
@@ -77,13 +79,17 @@ def _inline(text: str) -> str:
 
 
 def _try_it(document: Node, host: str) -> str:
-    """The two ways to send a picture, ready to paste."""
+    """The three ways to send a picture, ready to paste."""
     token = (
         ' -H "Authorization: Bearer $LINEPROOF_TOKEN"' if "securitySchemes" in document.get("components", {}) else ""
     )
     place = host if _HOST.fullmatch(host) else "HOST:PORT"
     address = f"'http://{place}/v1/inspect?part_id=4711&view=main'"
-    return _pre(f"curl{token} --data-binary @part.jpg {address}\ncurl{token} -F image=@part.jpg {address}")
+    return _pre(
+        f"curl{token} --data-binary @part.jpg {address}\n"
+        f"curl{token} -F image=@part.jpg {address}\n"
+        f"curl{token} -H 'Content-Type: {EXAMPLE_TYPE}' --data-binary @pixels.raw {address}"
+    )
 
 
 def _pre(text: str) -> str:

@@ -8,9 +8,10 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from starlette.requests import Request
+from starlette.types import Receive
 
 from lineproof.errors import LineproofError
 from lineproof.ports import Recorder
@@ -21,10 +22,22 @@ from lineproof.serve.readiness import LOADING, READY, Loaded, Readiness, State
 from lineproof.serve.schemas import BundleFacts, InspectQuery, QueueStats, StatsOut
 from lineproof.serve.settings import MB, ServeSettings
 from lineproof.serve.stats import Stats
-from lineproof.serve.upload import Intake, read_upload
+from lineproof.serve.upload import Headers, Intake, Upload, UploadLimits, read_upload
 from lineproof.serve.worker import Job, Worker, warm_decoder
 
 Load = Callable[[], Loaded]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for an inspection, its body still to come."""
+
+    query: InspectQuery
+    headers: Headers
+    receive: Receive
+    arrived_ns: int
+    caller: str  # the name of the access token; "" when it has none
+    origin: str  # the address it came from
 
 
 class Door:
@@ -38,10 +51,12 @@ class Door:
         self._load = load
         self._recorder = recorder
         self._intake = Intake(int(settings.uploads_in_memory_mb * MB))
+        self._limits = UploadLimits(settings.max_body_bytes, settings.max_pixels, settings.upload_timeout_s)
         self._repeats = Repeats(window_s=settings.repeat_window_s, limit=settings.repeat_limit, clock=time.monotonic)
         self._readiness = LOADING
         self._worker: Worker | None = None
         self._facts: BundleFacts | None = None
+        self._trouble: Callable[[], str] = lambda: ""
         self.metrics.watch(queue_depth=self._depth, ready=lambda: self.readiness().state is State.READY)
 
     async def open(self, tell: Callable[[Readiness], None]) -> None:
@@ -64,11 +79,13 @@ class Door:
         else:
             loaded = future.result()
             self._facts = loaded.facts
+            self._trouble = loaded.trouble
             self.metrics.name_bundle(loaded.facts)
             self._worker = Worker(
                 loaded.inspector,
                 self._recorder,
                 self.stats,
+                threads=loaded.threads,
                 queue=self.settings.queue,
                 deadline_ms=self.settings.deadline_ms,
                 max_pixels=self.settings.max_pixels,
@@ -88,7 +105,8 @@ class Door:
         stuck_s = self._worker.stuck_s() if self._worker is not None else 0.0
         if stuck_s:
             return Readiness(State.FAILED, f"the engine has been busy with one part for {stuck_s:.0f} s", "restart it")
-        return self._readiness
+        trouble = self._trouble()
+        return Readiness(State.FAILED, trouble, "it may recover; else restart it") if trouble else self._readiness
 
     def facts(self) -> BundleFacts:
         """What the bundle is; raises Refusal (503) while there is none."""
@@ -97,50 +115,45 @@ class Door:
             raise readiness.refusal()
         return self._facts
 
-    async def inspect(self, request: Request, query: InspectQuery) -> tuple[Answer, bool]:
+    async def inspect(self, asked: Asked) -> tuple[Answer, bool]:
         """The answer to an upload, and whether it repeats an earlier one; raises Refusal."""
         worker = self._worker
         if worker is None:
             raise self._readiness.refusal()
-        arrived_ns: int = request.scope["arrived_ns"]
         with self._intake.hold() as hold:
-            data = await read_upload(
-                request,
-                hold,
-                max_bytes=self.settings.max_body_bytes,
-                timeout_s=self.settings.upload_timeout_s,
-                deadline_s=arrived_ns / 1e9 + self.settings.deadline_ms / 1000,  # asyncio's clock is the monotonic one
-            )
-            outcome, repeated = self._outcome(worker, query, data, request, arrived_ns)
-            del data
-            answer = await asyncio.shield(outcome)
+            deadline_s = (
+                asked.arrived_ns / 1e9 + self.settings.deadline_ms / 1000
+            )  # asyncio's clock is the monotonic one
+            upload = await read_upload(asked.headers, asked.receive, hold, self._limits, deadline_s)
+            outcome, repeated = self._outcome(worker, asked, upload)
+            del upload
+            answer = await outcome.wait()
         if isinstance(answer, Refusal):
             raise answer
         if repeated:
             self.stats.repeated()
         return answer, repeated
 
-    def _outcome(
-        self, worker: Worker, query: InspectQuery, data: bytes, request: Request, arrived_ns: int
-    ) -> tuple[asyncio.Future[Outcome], bool]:
+    def _outcome(self, worker: Worker, asked: Asked, upload: Upload) -> tuple[Outcome, bool]:
         """The outcome of the inspection this request repeats, else of a new one."""
+        query = asked.query
         key = None if query.part_id is None else (query.part_id, query.view)
-        digest = b"" if key is None else hashlib.sha256(data).digest()
-        earlier = None if key is None else self._repeats.find(key, digest)
+        earlier = None if key is None else self._repeats.find(key, lambda: _digest(upload))
         if earlier is not None:
             return earlier, True
         job = Job(
-            data=data,
+            upload=upload,
             part_id=query.part_id or uuid.uuid4().hex,
             view=query.view,
-            origin=request.client.host if request.client else "",
-            arrived_ns=arrived_ns,
-            arrived_at=datetime.now(UTC) - timedelta(microseconds=(time.monotonic_ns() - arrived_ns) / 1000),
-            outcome=asyncio.get_running_loop().create_future(),
+            caller=asked.caller,
+            origin=asked.origin,
+            arrived_ns=asked.arrived_ns,
+            arrived_at=datetime.now(UTC) - timedelta(microseconds=(time.monotonic_ns() - asked.arrived_ns) / 1000),
+            outcome=Outcome(),
         )
         worker.submit(job)
         if key is not None:
-            self._repeats.follow(key, digest, job.outcome)
+            self._repeats.follow(key, _digest(upload), job.outcome)  # while a thread decodes already
         return job.outcome, False
 
     def statistics(self) -> StatsOut:
@@ -159,3 +172,11 @@ class Door:
 
     def _depth(self) -> int:
         return 0 if self._worker is None else self._worker.depth
+
+
+def _digest(upload: Upload) -> bytes:
+    """Of the bytes, and of what makes pixels of them."""
+    digest = hashlib.sha256(upload.data)
+    if upload.pixels is not None:
+        digest.update(str(upload.pixels).encode())
+    return digest.digest()

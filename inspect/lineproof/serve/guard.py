@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,15 +9,14 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lineproof.serve.auth import Token, is_loopback
+from lineproof.serve.access import AccessLog
+from lineproof.serve.auth import Tokens, is_loopback
 from lineproof.serve.errors import Refusal, error_response
-
-access_log = logging.getLogger("lineproof.serve.access")
 
 OPEN_PATH = "/v1/health/live"  # the only address that answers without the token
 POLLED = ("/v1/stats", "/metrics")  # every few seconds: logged only when refused; health is never logged
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
-LOGGED_PATH_CHARS = 100
+MAX_KNOWN = 256  # Host headers remembered as known; callers use a handful
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +58,27 @@ def _origin_host(header: bytes) -> bytes:
 
 
 class Guard:
-    """ASGI middleware; a refusal never reaches the routes."""
+    """ASGI middleware; a refusal never reaches the routes.
+
+    What it finds out goes along in the scope: `arrived_ns`, `caller` (the name of the token) and `headers_by_name`.
+    """
 
     def __init__(
-        self, app: ASGIApp, *, token: Token | None, hosts: HostNames, on_refusal: Callable[[Refusal], None]
+        self,
+        app: ASGIApp,
+        *,
+        tokens: Tokens | None,
+        hosts: HostNames,
+        log: AccessLog,
+        on_refusal: Callable[[Refusal], None],
     ) -> None:
         """Wrap an app; `on_refusal` counts."""
         self.app = app
-        self.token = token
+        self.tokens = tokens
         self.hosts = hosts
+        self.log = log
         self.on_refusal = on_refusal
+        self._known_hosts: set[bytes] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let it through with its arrival time stamped, or answer it here."""
@@ -78,6 +87,8 @@ class Guard:
             return
         arrived_ns = time.monotonic_ns()
         scope["arrived_ns"] = arrived_ns
+        scope["caller"] = ""
+        scope["headers_by_name"] = headers = dict(scope["headers"])
         status = 0
 
         async def answer(message: Message) -> None:
@@ -87,36 +98,41 @@ class Guard:
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
             await send(message)
 
-        refusal = self._refuse(scope)
-        if refusal is None:
-            await self.app(scope, receive, answer)
-        else:
+        try:
+            self._check(scope, headers)
+        except Refusal as refusal:
             self.on_refusal(refusal)
             await error_response(refusal)(scope, receive, answer)
-        _log(scope, status, (time.monotonic_ns() - arrived_ns) / 1e6)
+        else:
+            await self.app(scope, receive, answer)
+        self._note(scope, status, (time.monotonic_ns() - arrived_ns) / 1e6)
 
-    def _refuse(self, scope: Scope) -> Refusal | None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+    def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        """Raise Refusal for a wrong name, another site's page, or a missing or wrong token."""
         host = headers.get(b"host")
-        if not self.hosts.know(host):
-            return Refusal(
+        if not self._knows(host):
+            raise Refusal(
                 "unknown_host",
                 "this server is not known by the name in the URL",
                 hint="add the name to serve.allowed_hosts in the line file, or use the address it is bound to",
             )
         origin = headers.get(b"origin")
         if origin is not None and _origin_host(origin) != (host or b"").lower():
-            return Refusal("cross_origin", "a web page of another site sent this", hint="call from a program instead")
-        if self.token is not None and scope["path"] != OPEN_PATH:
-            return self.token.check(headers.get(b"authorization"))
-        return None
+            raise Refusal("cross_origin", "a web page of another site sent this", hint="call from a program instead")
+        if self.tokens is not None and scope["path"] != OPEN_PATH:
+            scope["caller"] = self.tokens.caller(headers.get(b"authorization"))
 
+    def _knows(self, host: bytes | None) -> bool:
+        if host in self._known_hosts:
+            return True
+        known = self.hosts.know(host)
+        if known and host is not None and len(self._known_hosts) < MAX_KNOWN:
+            self._known_hosts.add(host)
+        return known
 
-def _log(scope: Scope, status: int, took_ms: float) -> None:
-    """One line per request: no query, no header, so no token; a path cannot break the line."""
-    path = scope["path"]
-    if path.startswith("/v1/health/") or (status < 400 and path.startswith(POLLED)):
-        return
-    client = (scope.get("client") or ("?",))[0]
-    shown = path[:LOGGED_PATH_CHARS].encode("unicode_escape").decode("ascii")
-    access_log.info("%s %s %s %d %.1f ms", client, scope["method"], shown, status, took_ms)
+    def _note(self, scope: Scope, status: int, took_ms: float) -> None:
+        path = scope["path"]
+        if path.startswith("/v1/health/") or (status < 400 and path.startswith(POLLED)):
+            return
+        client = (scope.get("client") or ("?",))[0]
+        self.log.note(client, scope["caller"], scope["method"], path, status, took_ms)

@@ -20,14 +20,55 @@ class Answer(NamedTuple):
     body: bytes
 
 
-Outcome = Answer | Refusal
+Result = Answer | Refusal
 PartView = tuple[str, str]  # part_id, view
+
+
+class Outcome:
+    """A result that several requests may wait for; lives on the event loop.
+
+    Lighter than a shielded future, and one turn of the loop quicker; a request that is cancelled takes only itself away.
+    """
+
+    __slots__ = ("_settled", "_waiters", "result")
+
+    def __init__(self, settled: Callable[[Result], None] | None = None) -> None:
+        """Open; `settled` is called once, with the result."""
+        self.result: Result | None = None
+        self._settled = settled
+        self._waiters: list[asyncio.Future[Result]] = []
+
+    def settle(self, result: Result) -> bool:
+        """Give everybody the result; False when they have one already."""
+        if self.result is not None:
+            return False
+        self.result = result
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(result)
+        self._waiters.clear()
+        if self._settled is not None:
+            self._settled(result)
+        return True
+
+    def then(self, settled: Callable[[Result], None]) -> None:
+        """Call this with the result."""
+        assert self.result is None
+        self._settled = settled
+
+    async def wait(self) -> Result:
+        """The result, once there is one."""
+        if self.result is not None:
+            return self.result
+        waiter: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        return await waiter
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
     digest: bytes  # sha256 of the image
-    outcome: asyncio.Future[Outcome]
+    outcome: Outcome
     expires_s: float = float("inf")  # the window opens with the answer
 
 
@@ -50,13 +91,16 @@ class Repeats:
         """How many parts are known, running ones included."""
         return len(self._running) + len(self._kept)
 
-    def find(self, key: PartView, digest: bytes) -> asyncio.Future[Outcome] | None:
-        """The outcome of the inspection that this one repeats; raises Refusal (409) when its bytes were others."""
+    def find(self, key: PartView, digest: Callable[[], bytes]) -> Outcome | None:
+        """The outcome of the inspection that this one repeats; raises Refusal (409) when its bytes were others.
+
+        `digest` is asked only when the key is known: a new part need not wait for it.
+        """
         self._forget_expired()
         entry = self._running.get(key) or self._kept.get(key)
         if entry is None:
             return None
-        if entry.digest != digest:
+        if entry.digest != digest():
             raise Refusal(
                 "part_conflict",
                 f"part {key[0]}, view {key[1]}, was sent with other bytes within the last {self._window_s:g} s",
@@ -64,21 +108,18 @@ class Repeats:
             )
         return entry.outcome
 
-    def follow(self, key: PartView, digest: bytes, outcome: asyncio.Future[Outcome]) -> None:
-        """From now on, the same key gets this outcome."""
+    def follow(self, key: PartView, digest: bytes, outcome: Outcome) -> None:
+        """From now on, the same key gets this outcome, which is still open."""
         self._running[key] = _Entry(digest, outcome)
-        outcome.add_done_callback(lambda _: self._settle(key))
+        outcome.then(lambda result: self._settle(key, result))
 
-    def _settle(self, key: PartView) -> None:
+    def _settle(self, key: PartView, result: Result) -> None:
         entry = self._running.pop(key)
-        if entry.outcome.cancelled():
-            return
-        answer = entry.outcome.result()
-        if isinstance(answer, Refusal) or self._window_s == 0:
+        if isinstance(result, Refusal) or self._window_s == 0:
             return
         entry.expires_s = self._clock() + self._window_s
         self._kept[key] = entry
-        self._kept_bytes += len(answer.body)
+        self._kept_bytes += len(result.body)
         while len(self._kept) > self._limit or self._kept_bytes > MAX_KEPT_BYTES:
             self._forget_oldest()
 
@@ -89,6 +130,5 @@ class Repeats:
 
     def _forget_oldest(self) -> None:
         _, entry = self._kept.popitem(last=False)
-        answer = entry.outcome.result()
-        if isinstance(answer, Answer):
-            self._kept_bytes -= len(answer.body)
+        if isinstance(entry.outcome.result, Answer):
+            self._kept_bytes -= len(entry.outcome.result.body)

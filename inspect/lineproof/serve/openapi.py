@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from lineproof.serve.errors import CODES
@@ -12,13 +12,16 @@ from lineproof.serve.guard import OPEN_PATH
 from lineproof.serve.settings import ServeSettings
 
 
-def describe(app: FastAPI, settings: ServeSettings, *, with_token: bool) -> None:
-    """Make `/openapi.json` complete: made once, on the first request for it."""
+def describe(app: FastAPI, settings: ServeSettings, *, hot: APIRouter, with_token: bool) -> None:
+    """Make `/openapi.json` complete: made once, on the first request for it; `hot` is answered beside the routes."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             found = get_openapi(
-                title="lineproof", version=app.version, routes=app.routes, description=_introduction(settings)
+                title="lineproof",
+                version=app.version,
+                routes=[*hot.routes, *app.routes],
+                description=_introduction(settings),
             )
             found["x-error-codes"] = {
                 code: {"status": status, "meaning": text} for code, (status, text) in CODES.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,6 +25,8 @@ class Loaded:
 
     inspector: Inspector
     facts: BundleFacts
+    threads: int = 2  # as many images as the engine profits from at once; two: one decodes while the other infers
+    trouble: Callable[[], str] = lambda: ""  # why nothing can be inspected just now; must return at once
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ class ServeSettings(StrictModel):
     host: str = Field(default="127.0.0.1", min_length=1, description="address to bind; any but loopback needs a token")
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port; 0 takes a free one and prints it")
     token_file: Path | None = Field(
-        default=None, description="file holding the access token; default: the variable LINEPROOF_TOKEN, if set"
+        default=None,
+        description="file holding the access token, or one `name:token` per line for several callers; "
+        "default: the variable LINEPROOF_TOKEN, if set",
     )
     allowed_hosts: list[str] = Field(
         default_factory=list,
@@ -27,7 +29,33 @@ class ServeSettings(StrictModel):
     deadline_ms: float = Field(
         default=5000, gt=0, le=600_000, description="from the arrival of a request to its verdict; after it 504"
     )
-    queue: int = Field(default=16, ge=1, le=10_000, description="images that may wait for the engine; after it 429")
+    queue: int = Field(
+        default=16,
+        ge=1,
+        le=10_000,
+        description="images that may wait for the engine; after it 429. With several tokens, each that waits has an "
+        "equal share: when the queue is full, a caller below it takes the place of the newest image of the largest",
+    )
+    concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="images decoded and inspected at once, each in a thread of its own; default: one for each core on a "
+        "CPU, two batches on a GPU",
+    )
+    max_batch: int = Field(
+        default=8,
+        ge=1,
+        le=256,
+        description="on a GPU: most images of several callers in one run; 1 runs each alone. A CPU never batches",
+    )
+    gather_ms: float = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="on a GPU: how long a batch waits for company, at most a tenth of the deadline; 0: a batch is what "
+        "came while the one before it ran",
+    )
     max_body_mb: float = Field(
         default=32, gt=0, le=1000, description="largest upload, in MB of 10⁶ bytes; after it 413"
     )

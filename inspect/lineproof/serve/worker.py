@@ -1,8 +1,8 @@
-"""Inference off the event loop: a bounded queue before a few threads, one of which infers while others decode.
+"""Inference off the event loop: a bounded, fair line before a few threads, each of which decodes and infers.
 
-Whatever happens to an accepted image, it ends in exactly one of three ways: an answered inspection, a refusal because
-the bytes are no picture, or a 504 whose part is recorded as FAULT. What a thread raises is kept by its future, so a
-failing engine costs one FAULT and never the thread.
+Whatever happens to an accepted image, it ends in exactly one of four ways: an answered inspection, a refusal because
+the bytes are no picture, a 429 because its place went to a caller with less than his share, or a 504 whose part is
+recorded as FAULT. What a thread raises is kept by its future, so a failing engine costs one FAULT and never the thread.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
 
 import cv2
 import numpy as np
 
-from lineproof.core import Frame, Inspection, Verdict
+from lineproof.core import Frame, Image, Inspection, Verdict
 from lineproof.core.decode import decode_image
 from lineproof.core.verdict import fault
 from lineproof.errors import ImageError, ImageTooLarge
@@ -28,36 +27,48 @@ from lineproof.inspector import Inspector
 from lineproof.ports import Recorder
 from lineproof.serve.answer import inspection_json
 from lineproof.serve.errors import Refusal
+from lineproof.serve.fair import FairLine
 from lineproof.serve.idempotency import Answer, Outcome
 from lineproof.serve.stats import Stats
+from lineproof.serve.upload import Upload
 
 log = logging.getLogger("lineproof.serve")
 
 SOURCE_ID = "http"
-THREADS = 2  # one decodes while the other infers; the engine itself is used by one at a time
 STUCK_FACTOR, STUCK_MIN_S = 3, 10.0  # a part that takes three deadlines, and at least ten seconds: the engine hangs
+_EMPTY = Upload(b"")
 
 
 @dataclass(slots=True, eq=False)
 class Job:
     """One image on its way to a verdict."""
 
-    data: bytes
+    upload: Upload
     part_id: str
     view: str
+    caller: str  # the name of the access token; "" when it has none
     origin: str
     arrived_ns: int
     arrived_at: datetime
-    outcome: asyncio.Future[Outcome]
+    outcome: Outcome
     expired: bool = False  # its 504 is out; set on the event loop, read by the threads
     started_s: float | None = None
     frame: Frame | None = None  # once decoded
     timer: asyncio.TimerHandle | None = None
-    future: Future[tuple[Inspection, bytes] | None] | None = field(default=None, repr=False)
 
     def given_up(self) -> bool:
         """Whether the 504 is out by now."""
         return self.expired
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """One turn of a thread: it takes whoever is next when it begins."""
+
+    job: Job | None = None
+
+
+Done = tuple[Inspection, bytes]
 
 
 class Worker:
@@ -69,26 +80,28 @@ class Worker:
         recorder: Recorder | None,
         stats: Stats,
         *,
+        threads: int,
         queue: int,
         deadline_ms: float,
         max_pixels: int,
     ) -> None:
-        """Start the threads; must be called on the event loop."""
+        """Start the threads; call on the event loop."""
         self.inspector = inspector
-        self.deadline_ms = deadline_ms
+        self.threads = threads
         self.queue = queue
+        self.deadline_ms = deadline_ms
         self._recorder = recorder
         self._stats = stats
         self._max_pixels = max_pixels
         self._loop = asyncio.get_running_loop()
-        self._pool = ThreadPoolExecutor(THREADS, "lineproof-inspect")
-        self._engine = Lock()
+        self._pool = ThreadPoolExecutor(threads, "lineproof-inspect")
+        self._line: FairLine[Job] = FairLine(queue, threads)
         self._jobs: set[Job] = set()
 
     @property
     def depth(self) -> int:
         """How many images wait."""
-        return sum(job.started_s is None for job in self._jobs)
+        return len(self._line)
 
     def stuck_s(self) -> float:
         """How long the oldest running part has been taking, once that is beyond all reason; else 0."""
@@ -97,53 +110,86 @@ class Worker:
         return oldest_s if oldest_s > max(STUCK_MIN_S, STUCK_FACTOR * self.deadline_ms / 1000) else 0.0
 
     def submit(self, job: Job) -> None:
-        """Queue a job; raises Refusal (429) when the queue is full."""
-        if len(self._jobs) >= self.queue + THREADS:
-            wait_s = max(1, math.ceil(len(self._jobs) * self._stats.busy_ms / 1000))
-            raise Refusal(
-                "queue_full",
-                f"{self.queue} images are waiting already",
-                hint=f"come back in {wait_s} s, send fewer at a time, or raise serve.queue",
-                headers={"Retry-After": str(wait_s)},
-            )
+        """Queue a job; raises Refusal (429) when the queue is full and its caller has his share of it."""
+        leaver = self._line.put(job.caller, job)
+        if leaver is job:
+            raise self._full(f"{self.queue} images are waiting already")
         self._jobs.add(job)
         left_s = self.deadline_ms / 1000 - (time.monotonic_ns() - job.arrived_ns) / 1e9
         job.timer = self._loop.call_later(left_s, self._expire, job)
-        job.future = self._pool.submit(self._work, job)
-        job.future.add_done_callback(lambda _: self._call_home(job))
+        if leaver is not None:
+            self._turn_away(leaver)
+        turn = _Turn()
+        self._pool.submit(self._take, turn).add_done_callback(lambda future: self._call_home(turn, future))
+
+    def _full(self, message: str) -> Refusal:
+        wait_s = max(1, math.ceil(len(self._jobs) * self._stats.busy_ms / 1000 / self.threads))
+        return Refusal(
+            "queue_full",
+            message,
+            hint=f"come back in {wait_s} s, send fewer at a time, or raise serve.queue",
+            headers={"Retry-After": str(wait_s)},
+        )
+
+    def _turn_away(self, job: Job) -> None:
+        """Its place in the line went to a caller who had less than his share."""
+        self._forget(job)
+        job.outcome.settle(self._full("the queue is full, and this place went to a caller with fewer images in it"))
+
+    def _forget(self, job: Job) -> None:
+        self._jobs.discard(job)
+        job.upload = _EMPTY
+        if job.timer is not None:
+            job.timer.cancel()
 
     async def close(self) -> None:
         """Drop what waits, let running parts end, for one deadline at most; what hangs even then is a FAULT."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        while (job := self._line.take()) is not None:
+            self._line.done()
+            self._end(job, None, None)
         give_up_s = time.monotonic() + self.deadline_ms / 1000
         while self._jobs and time.monotonic() < give_up_s:
             await asyncio.sleep(0.01)
         for job in self._jobs:
             log.warning("the engine still hangs; the process ends when it returns, or with a second Ctrl-C")
             self._conclude(job, self._fault(job, fault("stopped", "the server was stopped while the engine hung")))
+        await asyncio.sleep(0)  # what has just ended is counted and recorded
 
-    def _work(self, job: Job) -> tuple[Inspection, bytes] | None:
-        """Decode, inspect, write the answer; in a thread. None: its 504 was out before the engine was free."""
-        job.started_s = time.monotonic()
-        if job.given_up():
+    def _take(self, turn: _Turn) -> Done | None:
+        """Work on whoever is next; in a thread."""
+        turn.job = self._line.take()
+        if turn.job is None:
             return None
-        image = decode_image(job.data, "the upload", max_pixels=self._max_pixels)
+        try:
+            return self._work(turn.job)
+        finally:
+            self._line.done()
+
+    def _work(self, job: Job) -> Done | None:
+        """Decode, inspect, write the answer; in a thread. None: its 504 was out before the inspection began."""
+        job.started_s = time.monotonic()
+        image = self._image(job.upload)
         decode_ms = (time.monotonic() - job.started_s) * 1000
-        job.data = b""
+        job.upload = _EMPTY
         frame = Frame(image, job.part_id, SOURCE_ID, job.view, job.origin, job.arrived_ns, job.arrived_at)
         job.frame = frame
-        with self._engine:
-            if job.given_up():
-                return None
-            inspection = self.inspector.inspect(frame)
+        if job.given_up():
+            return None
+        inspection = self.inspector.inspect(frame)
         wait_ms = max(0.0, inspection.times_ms.wait - decode_ms)
         inspection = inspection.with_times(decode=decode_ms, wait=wait_ms)
         return inspection, inspection_json(inspection)
 
-    def _call_home(self, job: Job) -> None:
+    def _image(self, upload: Upload) -> Image:
+        if upload.pixels is not None:
+            return upload.pixels.image(upload.data)
+        return decode_image(bytes(upload.data), "the upload", max_pixels=self._max_pixels)
+
+    def _call_home(self, turn: _Turn, future: Future[Done | None]) -> None:
         """From a thread back to the event loop, unless the engine hung for longer than the server lived."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._land, job)
+        if turn.job is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._land, turn.job, future)
 
     def _expire(self, job: Job) -> None:
         """The deadline passed first: the caller hears 504 now, whatever comes later."""
@@ -153,26 +199,23 @@ class Worker:
             f"no verdict within {self.deadline_ms:g} ms; the part counts as FAULT",
             hint="send it again for a fresh inspection, lower the load, or raise serve.deadline_ms",
         )
-        if not job.outcome.done():
-            job.outcome.set_result(late)
-        if job.future is not None:
-            job.future.cancel()  # only a job that has not begun; the others are recorded when they end
+        job.outcome.settle(late)
+        if self._line.leave(job.caller, job):  # it has not begun; the others are recorded when they end
+            self._end(job, None, None)
 
-    def _land(self, job: Job) -> None:
-        """A thread is done with a job, or it was cancelled: answer, then count and record."""
-        future = job.future
-        assert future is not None
-        self._jobs.discard(job)
-        job.data = b""
-        if job.timer is not None:
-            job.timer.cancel()
-        error = None if future.cancelled() else future.exception()
+    def _land(self, job: Job, future: Future[Done | None]) -> None:
+        """A thread is done with a job."""
+        error = future.exception()
+        self._end(job, error, None if error is not None else future.result())
+
+    def _end(self, job: Job, error: BaseException | None, done: Done | None) -> None:
+        """Nothing more comes for a job: answer, then count and record."""
+        self._forget(job)
         if isinstance(error, ImageError) and not job.expired:
-            _give(job, _not_an_image(error))
+            job.outcome.settle(_not_an_image(error))
             return
         if not job.expired and (time.monotonic_ns() - job.arrived_ns) / 1e6 > self.deadline_ms:
             self._expire(job)
-        done = None if future.cancelled() or error is not None else future.result()
         inspection, body = done or (None, b"")
         if job.expired:
             inspection = self._too_late(job, inspection)
@@ -184,8 +227,8 @@ class Worker:
             )
             inspection = self._fault(job, why)
             body = inspection_json(inspection)
-        _give(job, Answer(inspection.inspection_id, body))
-        self._conclude(job, inspection)
+        job.outcome.settle(Answer(inspection.inspection_id, body))
+        self._loop.call_soon(self._conclude, job, inspection)  # behind the answer: its request goes on before this
 
     def _conclude(self, job: Job, inspection: Inspection) -> None:
         """Count and record the one decision about a part."""
@@ -214,12 +257,6 @@ def warm_decoder() -> None:
     decode_image(data.tobytes(), "warm-up")
     with suppress(ImageError):
         decode_image(b"no picture", "warm-up")
-
-
-def _give(job: Job, outcome: Outcome) -> None:
-    """Answer, unless a 504 did so before."""
-    if not job.outcome.done():
-        job.outcome.set_result(outcome)
 
 
 def _not_an_image(error: ImageError) -> Refusal:

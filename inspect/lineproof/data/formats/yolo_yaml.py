@@ -10,7 +10,7 @@ from lineproof.data.formats.pictures import is_picture, list_pictures
 from lineproof.data.formats.wording import count, some
 from lineproof.data.formats.yolo_label import read_text
 from lineproof.errors import DatasetError
-from lineproof.settings import read_yaml
+from lineproof.yaml_file import read_yaml
 
 _SPLIT_KEYS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 

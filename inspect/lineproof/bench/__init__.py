@@ -1,0 +1,1 @@
+"""Honest speed: every contender in a process of its own, in interleaved rounds, as ratios to the bare session."""
