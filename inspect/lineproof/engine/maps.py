@@ -34,16 +34,17 @@ def find_in_maps(levels: Sequence[Level], score_floor: float) -> Candidates:
             broken run would look like a good part.
     """
     least = _logit(score_floor)
-    found: list[Candidates] = []
-    first_cell = 0
-    for level in levels:
-        found.append(_find(level, least, first_cell))
-        first_cell += level.logits[0].size
+    hits = [_hits(level, least) for level in levels]
+    sides = np.concatenate([_sides(level, cell) for level, (_, cell) in zip(levels, hits, strict=True)], axis=2)
+    centre = np.concatenate([_centres(level, cell) for level, (_, cell) in zip(levels, hits, strict=True)])
+    strides = np.repeat(np.array([level.stride for level in levels], np.float32), [len(cell) for _, cell in hits])
+    logits = np.concatenate([_chosen(level, hit) for level, hit in zip(levels, hits, strict=True)])
+    first_cells = np.cumsum([0, *(level.logits[0].size for level in levels[:-1])]).tolist()
     return Candidates(
-        np.concatenate([part.xyxy for part in found]),
-        np.concatenate([part.score for part in found]),
-        np.concatenate([part.class_id for part in found]),
-        np.concatenate([part.anchor for part in found]),
+        _boxes(sides, centre, strides),
+        np.reciprocal(1 + np.exp(-logits)),
+        np.concatenate([class_id for class_id, _ in hits]),
+        np.concatenate([cell + first for (_, cell), first in zip(hits, first_cells, strict=True)]),
     )
 
 
@@ -66,26 +67,38 @@ def _logit(score: float) -> float:
     return math.log(score / (1 - score))
 
 
-def _find(level: Level, least: float, first_cell: int) -> Candidates:
+def _hits(level: Level, least: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Class and cell of every logit above `least`."""
     logits = level.logits
     if not (np.isfinite(logits.min()) and np.isfinite(logits.max())):
         raise EngineError("the model gave scores that are not finite", hint="export the model again; check the GPU")
-    _, height, width = logits.shape
-    hits = np.flatnonzero(logits.reshape(-1) > least)
-    class_id, cell = np.divmod(hits, height * width)
-    score = np.reciprocal(1 + np.exp(-logits.reshape(-1)[hits].astype(np.float32)))
-    return Candidates(_boxes(level, cell, width), score, class_id, cell + first_cell)
+    class_id, cell = np.divmod(np.flatnonzero(logits.reshape(-1) > least), logits[0].size)
+    return class_id, cell
 
 
-def _boxes(level: Level, cell: NDArray[np.intp], width: int) -> NDArray[np.float32]:
+def _chosen(level: Level, hit: tuple[NDArray[np.intp], NDArray[np.intp]]) -> NDArray[np.float32]:
+    class_id, cell = hit
+    return level.logits.reshape(len(level.logits), -1)[class_id, cell].astype(np.float32, copy=False)
+
+
+def _sides(level: Level, cell: NDArray[np.intp]) -> NDArray[np.float32]:
+    """`(4, bins, n)` logits of the distances of some cells."""
+    return level.sides.reshape(4, len(level.sides) // 4, -1)[:, :, cell].astype(np.float32, copy=False)
+
+
+def _centres(level: Level, cell: NDArray[np.intp]) -> NDArray[np.float32]:
+    """`(n, 2)` x and y of some cells' centres, in cells."""
+    y, x = np.divmod(cell, level.logits.shape[2])
+    return np.stack([x, y], 1).astype(np.float32) + np.float32(0.5)
+
+
+def _boxes(
+    sides: NDArray[np.float32], centre: NDArray[np.float32], strides: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """`(n, 4)` xyxy in input pixels: each side is the mean of a distribution over whole cells (DFL, arXiv 2006.04388)."""
-    bins = len(level.sides) // 4
-    sides = level.sides.reshape(4, bins, -1)[:, :, cell].astype(np.float32, copy=False)
     weights = np.exp(sides - sides.max(axis=1, keepdims=True, initial=-np.inf))
-    distance = np.einsum("sbn,b->ns", weights, np.arange(bins, dtype=np.float32)) / weights.sum(axis=1).T
+    bins = np.arange(sides.shape[1], dtype=np.float32)
+    distance = np.einsum("sbn,b->ns", weights, bins) / weights.sum(axis=1).T
     if not np.isfinite(distance).all():
         raise EngineError("the model gave boxes that are not finite", hint="export the model again; check the GPU")
-    y, x = np.divmod(cell, width)
-    centre = np.stack([x, y], 1).astype(np.float32) + np.float32(0.5)
-    xyxy: NDArray[np.float32] = np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], 1) * level.stride
-    return xyxy
+    return np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], 1) * strides[:, None]
