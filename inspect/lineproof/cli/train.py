@@ -17,6 +17,7 @@ from lineproof.errors import InputError
 if TYPE_CHECKING:
     from lineproof.adapt.pipeline import Trained
     from lineproof.adapt.progress import TrainProgress
+    from lineproof.bundle.precisions import PrecisionRow
 
 _MODULES = ("torch", "ultralytics", "albumentations", "onnx", "onnxslim", "safetensors", "faster_coco_eval")
 
@@ -196,6 +197,14 @@ def _text(done: Trained) -> str:
             f"trained {record.seconds / 60:.1f} minutes in {record.precision}, kept epoch {record.best_epoch}",
             f"validation, {evaluation.images} images through the runtime engine: {figures}",
             f"parity: {parity.decision_flips} decision flips, largest score difference {parity.max_score_difference:.1e}",
-            f"bundle {sealed.bundle.path} ({sealed.bundle.digest[:12]})",
+            *(_precision_line(row) for row in sealed.bundle.manifest.precisions),
+            f"bundle {sealed.bundle.path} ({sealed.bundle.digest[:12]}), {sealed.bundle.manifest.precision}",
         ]
     )
+
+
+def _precision_line(row: PrecisionRow) -> str:
+    figure = "" if row.map50 is None else f", mAP50 {row.map50:.3f}"
+    took = f"{row.latency_ms:.1f} ms (p99 {row.latency_p99_ms:.1f})"
+    flips = f"{row.decision_flips} of {row.images} decisions changed"
+    return f"  {row.precision} on {row.provider}, {row.threads} threads: {took}{figure}, {flips}"
