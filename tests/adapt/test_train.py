@@ -16,6 +16,7 @@ import torch
 
 from lineproof.adapt import finetune, pipeline, trainer
 from lineproof.adapt.begin import Wish
+from lineproof.adapt.export_wish import ExportWish
 from lineproof.adapt.finetune import read_metrics
 from lineproof.adapt.network import read_safetensors
 from lineproof.adapt.own_base import export_base
@@ -153,7 +154,7 @@ def test_a_finished_run_is_not_trained_again(whole: Path, boxes: Dataset):
 
 
 def test_a_run_can_be_exported_again_with_any_smaller_input(whole: Path, boxes: Dataset, tmp_path: Path):
-    done = pipeline.export(whole, tmp_path / "bundle", None, Told(), dynamic=True)
+    done = pipeline.export(whole, tmp_path / "bundle", None, Told(), ExportWish(dynamic=True))
     assert done.sealed.bundle.manifest.input.dynamic
     other = write_dataset(tmp_path / "d", boxes.classes, boxes.samples[:-1], "test")
     with pytest.raises(InputError, match="not the data this run began with"):

@@ -63,7 +63,13 @@ def resume(data: Path, out: Path, device: str, progress: TrainProgress) -> Train
 
 
 def export(
-    run: Path, out: Path, data: Path | None, progress: TrainProgress, wish: ExportWish, *, overwrite: bool = False
+    run: Path,
+    out: Path,
+    data: Path | None,
+    progress: TrainProgress,
+    wish: ExportWish | None = None,
+    *,
+    overwrite: bool = False,
 ) -> Trained:
     """Seal the best network of a run once more; `data` says where its dataset is now.
 
