@@ -2,7 +2,7 @@
 
 Stem and last convolutions stay in float, and the range of each SiLU's input ends where its output no longer changes by
 a visible part of a step: left whole, the long flat tail of SiLU would take half of the 256 steps. On steel strip (361
-images) and magnetic tile (141) that costs 0.002 of mAP50.
+images) mAP50 went from 0.720 to 0.725, on magnetic tile (141) from 0.370 to 0.362.
 """
 
 from __future__ import annotations
