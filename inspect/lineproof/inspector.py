@@ -21,7 +21,8 @@ class Inspector:
     def inspect(self, frame: Frame) -> Inspection:
         """Detect, judge, and say how long each took; raises EngineError when the run failed."""
         started_ns = time.monotonic_ns()
-        detections, times = self.engine.detect(frame.image)
+        found, times = self.engine.detect(frame.image)
+        detections = found.magnify(frame.reduction)
         detected_ns = time.monotonic_ns()
         verdict = judge(detections, self.limits)
         done_ns = time.monotonic_ns()

@@ -14,7 +14,7 @@ import cv2
 import pytest
 import torch
 
-from lineproof.adapt import finetune, pipeline, trainer
+from lineproof.adapt import finetune, pipeline, sealing, trainer
 from lineproof.adapt.begin import Wish
 from lineproof.adapt.export_wish import ExportWish
 from lineproof.adapt.finetune import read_metrics
@@ -24,6 +24,8 @@ from lineproof.adapt.progress import EpochRow
 from lineproof.adapt.recipe import Geometry, Recipe
 from lineproof.adapt.resume import load_state
 from lineproof.bundle.open import open_bundle
+from lineproof.bundle.reduced_decoding import ReducedDecoding
+from lineproof.cli.train import _text
 from lineproof.core.decode import read_image
 from lineproof.data.dataset import Dataset, write_dataset
 from lineproof.engine.onnx_engine import OnnxEngine
@@ -94,6 +96,7 @@ def test_a_run_leaves_everything_it_should(whole: Path, boxes: Dataset):
     assert bundle.manifest.dataset.content_hash == boxes.content_hash
     assert bundle.manifest.recipe["epochs"] == 4
     assert bundle.manifest.parity.decision_flips == 0
+    assert bundle.manifest.reduced_decoding == ()
     record = json.loads((whole / "run.json").read_text())
     assert record["status"] == "sealed"
     assert record["base"] is None
@@ -159,6 +162,23 @@ def test_a_run_can_be_exported_again_with_any_smaller_input(whole: Path, boxes: 
     other = write_dataset(tmp_path / "d", boxes.classes, boxes.samples[:-1], "test")
     with pytest.raises(InputError, match="not the data this run began with"):
         pipeline.export(whole, tmp_path / "b2", other.root, Told())
+
+
+def test_what_decoding_smaller_costs_is_sealed_and_said(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    facts = {"reduction": 2, "images": 40, "decision_flips": 1, "map50_full": 0.81, "map50_reduced": 0.8}
+    rows = (ReducedDecoding(**facts, allowed=True),)
+    asked: list[int] = []
+
+    def measured(*_: object, max_flips: int) -> tuple[ReducedDecoding, ...]:
+        asked.append(max_flips)
+        return rows
+
+    monkeypatch.setattr(sealing, "measure_reduced_decoding", measured)
+    done = pipeline.export(whole, tmp_path / "bundle", None, Told(), ExportWish(max_flips=1))
+    assert asked == [1]
+    assert open_bundle(tmp_path / "bundle").manifest.reduced_decoding == rows
+    line = "  JPEG decoded at 1/2: 1 of 40 decisions changed, mAP50 0.800 (in full 0.810), allowed"
+    assert line in _text(done).splitlines()
 
 
 def test_the_weights_of_a_run_can_be_a_base(whole: Path, boxes: Dataset, tmp_path: Path):

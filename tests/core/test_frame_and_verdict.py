@@ -24,6 +24,17 @@ def test_size_is_width_then_height():
     assert frame().wh == (64, 48)
 
 
+@pytest.mark.parametrize("times", [1, 2, 4, 8])
+def test_a_reduced_frame_knows_the_size_of_its_picture(times):
+    assert frame(reduction=times).wh == (64 * times, 48 * times)
+
+
+@pytest.mark.parametrize("times", [0, -2, 3, 16])
+def test_a_frame_is_reduced_as_a_jpeg_can_be(times):
+    with pytest.raises(ValueError, match="expected 1, 2, 4 or 8"):
+        frame(reduction=times)
+
+
 def test_a_late_pass_becomes_a_fault_with_the_same_evidence():
     before = inspection()
     after = before.with_verdict(fault("deadline", "late"))

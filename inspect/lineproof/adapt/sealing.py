@@ -19,6 +19,7 @@ from lineproof.adapt.parity import check_parity
 from lineproof.adapt.precision import at_precision
 from lineproof.adapt.probes import choose_probes
 from lineproof.adapt.progress import TrainProgress
+from lineproof.adapt.reduced_decoding import measure_reduced_decoding
 from lineproof.adapt.run_folder import RunFolder, RunRecord
 from lineproof.adapt.sheet import draw_sheet
 from lineproof.adapt.trained_model import TrainedModel
@@ -27,6 +28,7 @@ from lineproof.bundle.manifest import ClassThreshold, DatasetCard, Manifest, Par
 from lineproof.bundle.open import Bundle
 from lineproof.bundle.precisions import PrecisionRow
 from lineproof.bundle.probes import Probe
+from lineproof.bundle.reduced_decoding import ReducedDecoding
 from lineproof.bundle.seal import seal
 from lineproof.core import Detections, Sample
 from lineproof.core.threshold import Threshold
@@ -63,7 +65,7 @@ def seal_run(
     *,
     overwrite: bool = False,
 ) -> Sealed:
-    """Export, choose thresholds, prove parity, choose probes, seal.
+    """Export, choose thresholds, prove parity, measure decoding at reduced scale, choose probes, seal.
 
     Raises:
         ParityError: the engine decides otherwise than the trained network; nothing is sealed.
@@ -99,10 +101,13 @@ def seal_run(
         exported, rows = precise.exported, precise.rows
         spec = exported.spec(SCORE_FLOOR)
         engine = OnnxEngine.from_model(exported.onnx, spec, precise.provider)
-        evaluation = _evaluate(samples, detect_all(engine, samples), dataset.classes, thresholds)
+        found = detect_all(engine, samples)
+        evaluation = _evaluate(samples, found, dataset.classes, thresholds)
         progress.say(f"chosen: {exported.precision} on {precise.provider}, {len(precise.flipped)} decisions changed")
+    limits = compile_limits(Rules(), dataset.classes, thresholds, SCORE_FLOOR)
+    reduced = measure_reduced_decoding(engine, samples, found, limits, progress, max_flips=wish.max_flips)
     probes = choose_probes(engine, samples, thresholds)
-    manifest = _manifest(record, folder, exported, spec, dataset, thresholds, parity, evaluation, rows)
+    manifest = _manifest(record, folder, exported, spec, dataset, thresholds, parity, evaluation, rows, reduced)
     bundle = _seal(out, manifest, exported, probes, overwrite=overwrite)
     folder.update(status="sealed", validation=_figures(evaluation))
     return Sealed(bundle, evaluation, parity, thresholds)
@@ -135,6 +140,7 @@ def _manifest(
     parity: ParityReport,
     evaluation: Evaluation,
     precisions: tuple[PrecisionRow, ...],
+    reduced_decoding: tuple[ReducedDecoding, ...],
 ) -> Manifest:
     return Manifest(
         name=folder.root.resolve().name or "bundle",
@@ -159,6 +165,7 @@ def _manifest(
         libraries={name: version(name) for name in ("torch", "ultralytics", "albumentations", "onnx", "onnxslim")},
         parity=parity,
         precisions=precisions,
+        reduced_decoding=reduced_decoding,
         evaluation={"split": "val", **_figures(evaluation)},
     )
 

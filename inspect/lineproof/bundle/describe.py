@@ -34,6 +34,8 @@ def _lines(bundle: Bundle) -> Iterator[tuple[str, str]]:
         )
     if manifest.parity is not None:
         yield "parity", _parity(manifest.parity)
+    if manifest.reductions:
+        yield "decoding", f"JPEGs may be decoded at {', '.join(f'1/{n}' for n in manifest.reductions)}"
     yield "probes", f"{len(bundle.probes)} images"
     yield "model", f"{len(bundle.model) / 1e6:.1f} MB"
     if bundle.extras:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, Validation
 
 from lineproof import __version__
 from lineproof.bundle.precisions import Precision, PrecisionRow
+from lineproof.bundle.reduced_decoding import ReducedDecoding
 from lineproof.core.threshold import Threshold
 from lineproof.errors import BundleError
 from lineproof.settings import StrictModel
@@ -128,6 +129,9 @@ class Manifest(StrictModel):
     precisions: tuple[PrecisionRow, ...] = Field(
         default=(), description="what was tried when it was sealed, and chosen from"
     )
+    reduced_decoding: tuple[ReducedDecoding, ...] = Field(
+        default=(), description="JPEGs decoded smaller, as measured when it was sealed; empty: never"
+    )
     evaluation: dict[str, JsonValue] | None = Field(default=None, description="figures on held-out images")
     files: dict[FileName, Sha256] = Field(default_factory=dict, description="sha256 of every other file")
 
@@ -141,6 +145,8 @@ class Manifest(StrictModel):
         for name, threshold in self.thresholds.items():
             if threshold.review_score < self.score_floor:
                 raise ValueError(f"thresholds.{name}: {threshold.review_score} is below score_floor {self.score_floor}")
+        if self.reductions and (self.task != "detect" or self.input.dynamic):
+            raise ValueError("reduced_decoding: only for boxes, and an input of fixed size")
         if len({name.casefold() for name in self.files}) != len(self.files):
             raise ValueError("files: two names differ only in case")
         return self
@@ -154,6 +160,11 @@ class Manifest(StrictModel):
     def channels(self) -> int:
         """Colour planes of the model's input."""
         return 1 if self.input.layout == "uint8 GRAY HWC" else 3
+
+    @property
+    def reductions(self) -> tuple[int, ...]:
+        """How many times smaller a JPEG may be decoded; empty: never."""
+        return tuple(row.reduction for row in self.reduced_decoding if row.allowed)
 
     @property
     def operating_point(self) -> dict[str, Threshold]:

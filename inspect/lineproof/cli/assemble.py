@@ -8,8 +8,10 @@ from pathlib import Path
 
 from lineproof.bundle.open import Bundle, open_bundle
 from lineproof.core import Provenance
+from lineproof.core.decode import Reduce, whole
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.engine.probes import replay_probes
+from lineproof.engine.reducing import reduce_for
 from lineproof.engine.regions import Region, RegionEngine
 from lineproof.inspector import Inspector
 from lineproof.ports import Engine
@@ -33,6 +35,11 @@ def bundle_limits(bundle: Bundle, rules: Rules) -> tuple[Limit, ...]:
     """A line's rules resolved against the operating point sealed in the bundle."""
     manifest = bundle.manifest
     return compile_limits(rules, manifest.classes, manifest.operating_point, manifest.score_floor)
+
+
+def reduce_of(bundle: Bundle, regions: Sequence[Region]) -> Reduce:
+    """How much smaller JPEGs may be decoded: as the bundle has proven, and never where regions are seen in full."""
+    return whole if regions else reduce_for(bundle.manifest.input_wh, bundle.manifest.reductions)
 
 
 def ready_engine(

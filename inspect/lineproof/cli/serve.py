@@ -153,7 +153,7 @@ def _recorder(plan: _Plan) -> Recorder | None:
 
 def _load(plan: _Plan) -> Loaded:
     """Verify, warm up, replay the probes; runs while the server already answers `live`."""
-    from lineproof.cli.assemble import open_inspector
+    from lineproof.cli.assemble import open_inspector, reduce_of
     from lineproof.engine.batching import BatchingEngine
     from lineproof.serve.readiness import Loaded
 
@@ -163,11 +163,13 @@ def _load(plan: _Plan) -> Loaded:
     )
     # A GPU is busy with one batch while the threads of the next one decode.
     threads = 2 * callers.max_batch if isinstance(inspector.engine, BatchingEngine) else callers.at_once
-    return Loaded(inspector, _facts(plan, inspector, bundle), plan.settings.concurrency or threads)
+    facts, reduce = _facts(plan, inspector, bundle), reduce_of(bundle, plan.regions)
+    return Loaded(inspector, facts, plan.settings.concurrency or threads, reduce)
 
 
 def _load_on_ray(plan: _Plan, fleet: RayFleet) -> Loaded:
     """The same with the engine in every replica."""
+    from lineproof.cli.assemble import reduce_of
     from lineproof.cli.serve_ray import open_on_ray
     from lineproof.serve.readiness import Loaded
 
@@ -175,7 +177,8 @@ def _load_on_ray(plan: _Plan, fleet: RayFleet) -> Loaded:
         fleet, plan.bundle, plan.rules, plan.provider, plan.line_digest, regions=plan.regions
     )
     threads = plan.settings.concurrency or fleet.at_once
-    return Loaded(inspector, _facts(plan, inspector, bundle), threads, fleet.trouble)
+    facts, reduce = _facts(plan, inspector, bundle), reduce_of(bundle, plan.regions)
+    return Loaded(inspector, facts, threads, reduce, fleet.trouble)
 
 
 def _facts(plan: _Plan, inspector: Inspector, bundle: Bundle) -> BundleFacts:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lineproof.adapt.pipeline import Trained
     from lineproof.adapt.progress import TrainProgress
     from lineproof.bundle.precisions import PrecisionRow
+    from lineproof.bundle.reduced_decoding import ReducedDecoding
 
 _MODULES = ("torch", "ultralytics", "albumentations", "onnx", "onnxslim", "safetensors", "faster_coco_eval")
 
@@ -88,7 +89,9 @@ def export(
     latency_budget_ms: Annotated[
         float | None, typer.Option(help="with --precision auto: no slower than this, or exit 1")
     ] = None,
-    max_flips: Annotated[int, typer.Option(help="decisions that a lower precision may change")] = 0,
+    max_flips: Annotated[
+        int, typer.Option(help="decisions that a lower precision, or decoding at reduced scale, may change")
+    ] = 0,
     triton: Annotated[Path | None, typer.Option(help="write an NVIDIA Triton model repository here as well")] = None,
     as_base: Annotated[
         bool, typer.Option("--as-base", help="write the weights alone, in half precision, as a base for other runs")
@@ -198,6 +201,7 @@ def _text(done: Trained) -> str:
             f"validation, {evaluation.images} images through the runtime engine: {figures}",
             f"parity: {parity.decision_flips} decision flips, largest score difference {parity.max_score_difference:.1e}",
             *(_precision_line(row) for row in sealed.bundle.manifest.precisions),
+            *(_decoding_line(row) for row in sealed.bundle.manifest.reduced_decoding),
             f"bundle {sealed.bundle.path} ({sealed.bundle.digest[:12]}), {sealed.bundle.manifest.precision}",
         ]
     )
@@ -208,3 +212,9 @@ def _precision_line(row: PrecisionRow) -> str:
     took = f"{row.latency_ms:.1f} ms (p99 {row.latency_p99_ms:.1f})"
     flips = f"{row.decision_flips} of {row.images} decisions changed"
     return f"  {row.precision} on {row.provider}, {row.threads} threads: {took}{figure}, {flips}"
+
+
+def _decoding_line(row: ReducedDecoding) -> str:
+    figures = "" if row.map50_reduced is None else f", mAP50 {row.map50_reduced:.3f} (in full {row.map50_full:.3f})"
+    flips = f"{row.decision_flips} of {row.images} decisions changed"
+    return f"  JPEG decoded at 1/{row.reduction}: {flips}{figures}, {'allowed' if row.allowed else 'not allowed'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import cv2
@@ -16,10 +17,39 @@ from lineproof.errors import ImageError, ImageTooLarge
 
 MAX_PIXELS = 50_000_000  # 8k × 6k; the same as OpenCV's own limit set in lineproof/__init__.py
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+REDUCTIONS = (2, 4, 8)  # how many times smaller libjpeg can decode without ever computing the whole picture
 _EIGHT_BIT_MODES = ("L", "RGB", "P", "1")
+_JPEG = b"\xff\xd8\xff"  # by these three bytes Pillow and OpenCV know it, too
+_FLAGS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 _header_lock = (
     threading.Lock()
 )  # Pillow's own limit is one global of the process; HTTP reads headers in several threads
+
+
+Reduce = Callable[[tuple[int, int]], int]  # width and height as stored to 1, 2, 4 or 8: how many times smaller
+
+
+def whole(_image_wh: tuple[int, int]) -> int:
+    """A `Reduce` that leaves every picture as it is."""
+    return 1
+
+
+def reduction(image_wh: tuple[int, int], least_wh: tuple[int, int], allowed: Collection[int] = REDUCTIONS) -> int:
+    """The largest allowed reduction after which the picture still has `least_wh` pixels; 1 when there is none.
+
+    Only one that divides both sides: libjpeg fills the last pixels of a side that it does not divide with copies of the
+    edge, and boxes would no longer map back by one exact factor.
+    """
+    (width, height), (least_width, least_height) = image_wh, least_wh
+    fitting = (
+        n for n in allowed if width % n == height % n == 0 and width // n >= least_width and height // n >= least_height
+    )
+    return max(fitting, default=1)
 
 
 def decode_image(data: bytes, what: str, *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -28,11 +58,26 @@ def decode_image(data: bytes, what: str, *, max_pixels: int = MAX_PIXELS) -> Ima
     Raises:
         ImageError: empty, no image, truncated, too many pixels, 16-bit, or with an alpha channel; says which and `what`.
     """
-    check_header(data, what, max_pixels=max_pixels)
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return decode_reduced(data, what, whole, max_pixels=max_pixels)[0]
+
+
+def decode_reduced(data: bytes, what: str, reduce: Reduce, *, max_pixels: int = MAX_PIXELS) -> tuple[Image, int]:
+    """The same, a JPEG as many times smaller as `reduce` says of its size; and how many times that was.
+
+    Raises:
+        ImageError: as `decode_image`; a truncated file is refused at every scale.
+    """
+    image_wh = check_header(data, what, max_pixels=max_pixels)
+    times = reduce(image_wh) if is_jpeg(data) else 1
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[times])
     if pixels is None:
         raise ImageError(f"{what}: truncated or damaged image", hint="copy the file again from its source")
-    return np.asarray(pixels, np.uint8)
+    return np.asarray(pixels, np.uint8), times
+
+
+def is_jpeg(data: bytes) -> bool:
+    """Whether these are the first bytes of a JPEG."""
+    return data.startswith(_JPEG)
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> Image:

@@ -91,3 +91,11 @@ class Detections:
         """The same detections moved by whole pixels."""
         masks = None if self.masks is None else tuple(mask.shift(dx, dy) for mask in self.masks)
         return Detections(self.xyxy + np.array([dx, dy, dx, dy], np.float32), self.score, self.class_id, masks)
+
+    def magnify(self, times: int) -> Detections:
+        """Boxes in a picture so many times as large: exact for 2, 4 and 8; raises ValueError for masks of another size."""
+        if times == 1:
+            return self
+        if self.masks is not None:
+            raise ValueError(f"masks cannot be magnified {times} times: they belong to the pixels they were found on")
+        return Detections(self.xyxy * np.float32(times), self.score, self.class_id)

@@ -89,6 +89,7 @@ class Door:
                 queue=self.settings.queue,
                 deadline_ms=self.settings.deadline_ms,
                 max_pixels=self.settings.max_pixels,
+                reduce=loaded.reduce,
             )
             self._readiness = READY
         return self._readiness

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lineproof.core.decode import Reduce, whole
 from lineproof.inspector import Inspector
 from lineproof.serve.errors import Refusal
 from lineproof.serve.schemas import BundleFacts
@@ -26,6 +27,7 @@ class Loaded:
     inspector: Inspector
     facts: BundleFacts
     threads: int = 2  # as many images as the engine profits from at once; two: one decodes while the other infers
+    reduce: Reduce = whole  # how much smaller a JPEG may be decoded; not asked where images are recorded
     trouble: Callable[[], str] = lambda: ""  # why nothing can be inspected just now; must return at once
 
 

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from lineproof.core import Frame, Image, Inspection, Verdict
-from lineproof.core.decode import decode_image
+from lineproof.core.decode import Reduce, decode_image, decode_reduced, whole
 from lineproof.core.verdict import fault
 from lineproof.errors import ImageError, ImageTooLarge
 from lineproof.inspector import Inspector
@@ -84,8 +84,9 @@ class Worker:
         queue: int,
         deadline_ms: float,
         max_pixels: int,
+        reduce: Reduce = whole,
     ) -> None:
-        """Start the threads; call on the event loop."""
+        """Start the threads; call on the event loop. What is recorded is decoded in full, whatever `reduce` says."""
         self.inspector = inspector
         self.threads = threads
         self.queue = queue
@@ -93,6 +94,7 @@ class Worker:
         self._recorder = recorder
         self._stats = stats
         self._max_pixels = max_pixels
+        self._reduce = reduce if recorder is None else whole  # evidence keeps every pixel
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(threads, "lineproof-inspect")
         self._line: FairLine[Job] = FairLine(queue, threads)
@@ -169,10 +171,10 @@ class Worker:
     def _work(self, job: Job) -> Done | None:
         """Decode, inspect, write the answer; in a thread. None: its 504 was out before the inspection began."""
         job.started_s = time.monotonic()
-        image = self._image(job.upload)
+        image, reduction = self._image(job.upload)
         decode_ms = (time.monotonic() - job.started_s) * 1000
         job.upload = _EMPTY
-        frame = Frame(image, job.part_id, SOURCE_ID, job.view, job.origin, job.arrived_ns, job.arrived_at)
+        frame = Frame(image, job.part_id, SOURCE_ID, job.view, job.origin, job.arrived_ns, job.arrived_at, reduction)
         job.frame = frame
         if job.given_up():
             return None
@@ -181,10 +183,11 @@ class Worker:
         inspection = inspection.with_times(decode=decode_ms, wait=wait_ms)
         return inspection, inspection_json(inspection)
 
-    def _image(self, upload: Upload) -> Image:
+    def _image(self, upload: Upload) -> tuple[Image, int]:
+        """The pixels, and how many times smaller they are than the picture that was sent."""
         if upload.pixels is not None:
-            return upload.pixels.image(upload.data)
-        return decode_image(bytes(upload.data), "the upload", max_pixels=self._max_pixels)
+            return upload.pixels.image(upload.data), 1
+        return decode_reduced(bytes(upload.data), "the upload", self._reduce, max_pixels=self._max_pixels)
 
     def _call_home(self, turn: _Turn, future: Future[Done | None]) -> None:
         """From a thread back to the event loop, unless the engine hung for longer than the server lived."""
