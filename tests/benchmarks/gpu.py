@@ -1,9 +1,11 @@
-"""An NVIDIA GPU: end to end against device-only time, parity with the CPU, and what happens without memory.
+"""An NVIDIA GPU: end to end against device-only time, parity with the CPU, and what a failing GPU does to the line.
 
-python tests/benchmarks/gpu.py BUNDLE [BUNDLE …] [--rounds 200] [--batches 1,2,4,8,16] [--out results/gpu_DATE.json]
+python tests/benchmarks/gpu.py BUNDLE [BUNDLE …] [--data DATA] [--rounds 200] [--batches 1,2,4,8,16]
+    [--option prefer_nhwc=1] [--out results/gpu_DATE.json]
 
 CUDA and TensorRT (where it is installed), the bundle's own precision and fp16, recorded runs (CUDA graphs) on and off.
-Exits with 2 and one line where there is no GPU.
+`--data` adds decisions and mAP of every validation image on the GPU beside the CPU, `--option` changes an option of the
+CUDA provider, to compare. Exits with 2 and one line where there is no GPU.
 """
 
 from __future__ import annotations
@@ -19,21 +21,31 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import onnxruntime as ort
+from gpu_faults import faults
 
 from lineproof.bench.machine import machine
 from lineproof.bundle.open import Bundle, open_bundle
 from lineproof.bundle.probes import decide
+from lineproof.cli.assemble import bundle_limits
+from lineproof.core import Image
+from lineproof.data.dataset import open_dataset
+from lineproof.data.subset import samples_of
+from lineproof.engine.contract import INPUT
 from lineproof.engine.graph_check import check_graph
-from lineproof.engine.onnx_engine import OnnxEngine
+from lineproof.engine.head import head_of
+from lineproof.engine.onnx_engine import RESIZE_THREADS, OnnxEngine
 from lineproof.engine.pairing import pair_detections
 from lineproof.engine.providers import open_session
-from lineproof.engine.sessions import gpu_opening
+from lineproof.engine.sessions import gpu_opening, gpu_options
 from lineproof.engine.sessions.engine_cache import EngineCache
-from lineproof.engine.sessions.gpu_options import CHAINS
+from lineproof.engine.sessions.gpu_options import CHAINS, EngineFolders
 from lineproof.engine.sessions.session import SessionWish
 from lineproof.engine.spec import EngineSpec
 from lineproof.errors import EngineError, LineproofError, ProviderError
+from lineproof.proof.evaluate import Evaluation, detect_all, evaluate
+from lineproof.rules.tolerance import Rules
 
 FRAME_WH = (1920, 1080)
 AIM = 1.15  # end to end over device-only
@@ -58,6 +70,7 @@ class Setup:
 def main() -> None:
     """Measure every bundle in every way, print a table and keep the JSON."""
     asked = arguments()
+    with_options(dict(asked.option))
     try:
         gpu = find_gpu()
     except LineproofError as error:
@@ -70,7 +83,9 @@ def main() -> None:
         "gpu": gpu,
         "rounds": asked.rounds,
         "aim": AIM,
+        "cuda_options": dict(asked.option),
         "bundles": [measure_bundle(path, asked) for path in asked.bundles],
+        "faults": faults(asked.bundles[0]),
     }
     text = json.dumps(result, indent=2)
     sys.stdout.write(text + "\n")
@@ -87,8 +102,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--batches", type=lambda text: [int(part) for part in text.split(",")], default=[1, 2, 4, 8, 16]
     )
+    parser.add_argument("--data", type=Path, help="a dataset of the bundles' classes")
+    parser.add_argument("--option", action="append", default=[], type=lambda text: tuple(text.split("=", 1)))
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
+
+
+def with_options(changes: dict[str, str]) -> None:
+    """Change options of the CUDA provider in this process."""
+    usual = gpu_options.cuda_options
+    gpu_options.cuda_options = lambda wish: usual(wish) | changes
 
 
 def find_gpu() -> dict[str, str]:
@@ -110,8 +133,8 @@ def measure_bundle(path: Path, asked: argparse.Namespace) -> dict[str, object]:
     bundle = open_bundle(path)
     spec = EngineSpec.of(bundle.manifest)
     check_graph(bundle.model)
-    cv2.setNumThreads(1)
     reference = OnnxEngine.open(bundle, "cpu")
+    cv2.setNumThreads(RESIZE_THREADS)
     rows = []
     for setup in setups(spec, asked.batches):
         sys.stderr.write(f"{bundle.manifest.name}: {setup.name}\n")
@@ -127,7 +150,8 @@ def measure_bundle(path: Path, asked: argparse.Namespace) -> dict[str, object]:
         "input_wh": spec.input_wh,
         "outputs": spec.outputs,
         "rows": rows,
-        "without_memory": without_memory(bundle, spec),
+        "graph_nms": graph_nms(bundle, spec) if spec.outputs == "rows" and spec.task == "detect" else None,
+        "validation": validation(bundle, spec, reference, asked.data) if asked.data else None,
     }
 
 
@@ -178,11 +202,19 @@ def row(bundle: Bundle, spec: EngineSpec, setup: Setup, reference: OnnxEngine, r
         "start_s": round(start_s, 3),
         "end_to_end_ms": whole,
         "device_ms": device,
+        "stages_ms": stages(engine, frames),
         "ratio_p50": round(whole["p50"] / device["p50"], 3),
         "ratio_p99": round(whole["p99"] / device["p99"], 3),
         "images_per_s": round(1e3 * setup.max_batch / whole["p50"], 1),
         "parity": parity(bundle, engine, reference),
     }
+
+
+def stages(engine: OnnxEngine, frames: list[Image]) -> dict[str, float]:
+    """Medians of letterbox, run with its copies, and decoding."""
+    found = [engine.detect_many(frames)[0][1] for _ in range(100)]
+    names = ("preprocess", "infer", "postprocess")
+    return {name: round(float(np.median([getattr(times, name) for times in found])), 4) for name in names}
 
 
 def device_run(engine: OnnxEngine, spec: EngineSpec, batch: int) -> Callable[[], None]:
@@ -231,16 +263,70 @@ def parity(bundle: Bundle, engine: OnnxEngine, reference: OnnxEngine) -> dict[st
     }
 
 
-def without_memory(bundle: Bundle, spec: EngineSpec) -> dict[str, object]:
-    """A GPU with 1 MiB to spare must end in one clear EngineError, never on the CPU and never in a crash."""
-    try:
-        engine = build(bundle, spec, Setup("cuda", spec.precision, cuda_graph=False, max_batch=1), gpu_memory_mib=1)
-        engine.warm_up()
-    except ProviderError as error:
-        return {"as_it_should": False, "said": str(error)}
-    except EngineError as error:
-        return {"as_it_should": "no memory" in error.message, "said": str(error)}
-    return {"as_it_should": False, "said": f"ran on {engine.provider}"}
+def validation(bundle: Bundle, spec: EngineSpec, reference: OnnxEngine, data: Path) -> dict[str, object]:
+    """Every validation image on the GPU and on the CPU: decisions that differ, and mAP of both."""
+    samples = samples_of(open_dataset(data), "val")
+    limits = bundle_limits(bundle, Rules())
+    engine = build(bundle, spec, Setup("cuda", spec.precision, cuda_graph=True, max_batch=1))
+    here, there = (
+        evaluate(samples, detect_all(one, samples), bundle.manifest.classes, limits) for one in (engine, reference)
+    )
+    return {
+        "images": len(samples),
+        "decision_flips": sum(a != b for a, b in zip(here.decisions, there.decisions, strict=True)),
+        "gpu": figures(here),
+        "cpu": figures(there),
+    }
+
+
+def figures(of: Evaluation) -> dict[str, float]:
+    """mAP of boxes and, for segmentation, masks."""
+    pairs = {"boxes": of.boxes, "masks": of.masks}
+    return {
+        f"{name}_{key}": round(value, 4)
+        for name, ap in pairs.items()
+        if ap
+        for key, value in (("mAP50", ap.ap50), ("mAP50_95", ap.ap50_95))
+    }
+
+
+def graph_nms(bundle: Bundle, spec: EngineSpec) -> dict[str, object]:
+    """Suppression as a node of the graph beside suppression on the host: what each adds to a launched run, in ms."""
+    model = onnx.load_from_string(bundle.model)
+    limits = {
+        "most": np.array([300], np.int64),
+        "iou": np.array([spec.nms_iou], np.float32),
+        "floor": np.array([spec.score_floor], np.float32),
+    }
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in limits.items())
+    node = onnx.helper.make_node
+    model.graph.node.extend(
+        [
+            node("Transpose", ["scores"], ["by_class"], perm=[0, 2, 1]),
+            node("NonMaxSuppression", ["boxes", "by_class", *limits], ["kept"]),
+        ]
+    )
+    model.graph.output.append(onnx.helper.make_tensor_value_info("kept", onnx.TensorProto.INT64, [None, 3]))
+    setup = Setup("cuda", spec.precision, cuda_graph=False, max_batch=1)
+    engine = build(bundle, spec, setup)
+    image = np.ascontiguousarray(engine._letterbox().fill(cv2.resize(bundle.probes[0].image, FRAME_WH))[0])
+    outputs = engine._run(image)
+    candidates = head_of(outputs, spec, 0).candidates()
+    wish = SessionWish("cuda", spec.output_names, precision=spec.precision, cuda_graph=False)
+    options = gpu_options.common_options(wish)  # its small constants lie on the host: not strict
+    inside = ort.InferenceSession(
+        model.SerializeToString(), options, providers=gpu_options.providers(wish, EngineFolders())
+    )
+    binding = inside.io_binding()
+    binding.bind_ortvalue_input(INPUT, ort.OrtValue.ortvalue_from_numpy(image, "cuda", 0))
+    for port in inside.get_outputs():
+        binding.bind_output(port.name, "cuda", 0)
+    return {
+        "candidates": len(candidates),
+        "run": times(device_run(engine, spec, 1), 200),
+        "run_with_nms_inside": times(lambda: inside.run_with_iobinding(binding), 200),
+        "nms_on_the_host": times(lambda: engine._kept(candidates), 200),
+    }
 
 
 def brief(made: dict[str, object]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +35,20 @@ def find_in_maps(levels: Sequence[Level], score_floor: float) -> Candidates:
             broken run would look like a good part.
     """
     least = _logit(score_floor)
-    hits = [_hits(level, least) for level in levels]
-    sides = np.concatenate([_sides(level, cell) for level, (_, cell) in zip(levels, hits, strict=True)], axis=2)
-    centre = np.concatenate([_centres(level, cell) for level, (_, cell) in zip(levels, hits, strict=True)])
-    strides = np.repeat(np.array([level.stride for level in levels], np.float32), [len(cell) for _, cell in hits])
-    logits = np.concatenate([_chosen(level, hit) for level, hit in zip(levels, hits, strict=True)])
-    first_cells = np.cumsum([0, *(level.logits[0].size for level in levels[:-1])]).tolist()
+    grids = _grids(tuple((level.stride, *level.logits.shape[1:]) for level in levels))
+    parts = [
+        part for level, first in zip(levels, grids.first, strict=True) if (part := _survivors(level, first, least))
+    ]
+    if not parts:
+        return _NONE
+    class_id, anchor, logits, sides = (np.concatenate(columns, axis=-1) for columns in zip(*parts, strict=True))
+    if not np.isfinite(logits).all():
+        raise _not_finite("scores")
     return Candidates(
-        _boxes(sides, centre, strides),
+        _boxes(sides, grids.centre_px[anchor], grids.stride[anchor]),
         np.reciprocal(1 + np.exp(-logits)),
-        np.concatenate([class_id for class_id, _ in hits]),
-        np.concatenate([cell + first for (_, cell), first in zip(hits, first_cells, strict=True)]),
+        class_id,
+        anchor,
     )
 
 
@@ -61,44 +65,67 @@ def coefficients_at(levels: Sequence[Level], anchors: NDArray[np.intp]) -> NDArr
     return found
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grids:
+    """Where the cells of all levels lie on the input."""
+
+    first: tuple[int, ...]  # number of each level's first cell
+    centre_px: NDArray[np.float32]  # (cells, 2)
+    stride: NDArray[np.float32]  # (cells, 1) input pixels per cell
+
+
+@cache
+def _grids(levels: tuple[tuple[int, int, int], ...]) -> _Grids:
+    """Of levels `(stride, height, width)`: the same at every run of a model, so made once."""
+    centres, strides, first = [], [], [0]
+    for stride, height, width in levels:
+        y, x = np.divmod(np.arange(height * width), width)
+        centres.append((np.stack([x, y], 1).astype(np.float32) + np.float32(0.5)) * stride)
+        strides.append(np.full((height * width, 1), stride, np.float32))
+        first.append(first[-1] + height * width)
+    return _Grids(tuple(first[:-1]), np.concatenate(centres), np.concatenate(strides))
+
+
+_Columns = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]
+
+
+def _survivors(level: Level, first: int, least: float) -> _Columns | None:
+    """Class, number, logit `(n,)` and sides `(4, bins, n)` of the cells above `least`; None, the common case, for none."""
+    flat = level.logits.reshape(-1)
+    # The least of them is NaN or minus infinity when any is; plus infinity is above the floor, and found there.
+    if not math.isfinite(flat.min()):
+        raise _not_finite("scores")
+    hits = np.flatnonzero(flat > least)
+    if len(hits) == 0:
+        return None
+    _, height, width = level.logits.shape
+    class_id = hits // (height * width)
+    cell = hits - class_id * (height * width)
+    sides = level.sides.reshape(4, len(level.sides) // 4, -1)[:, :, cell]
+    return class_id, cell + first, flat[hits].astype(np.float32, copy=False), sides.astype(np.float32, copy=False)
+
+
 def _logit(score: float) -> float:
     if not 0 < score < 1:
         return -math.inf if score <= 0 else math.inf
     return math.log(score / (1 - score))
 
 
-def _hits(level: Level, least: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Class and cell of every logit above `least`."""
-    logits = level.logits
-    if not (np.isfinite(logits.min()) and np.isfinite(logits.max())):
-        raise EngineError("the model gave scores that are not finite", hint="export the model again; check the GPU")
-    class_id, cell = np.divmod(np.flatnonzero(logits.reshape(-1) > least), logits[0].size)
-    return class_id, cell
-
-
-def _chosen(level: Level, hit: tuple[NDArray[np.intp], NDArray[np.intp]]) -> NDArray[np.float32]:
-    class_id, cell = hit
-    return level.logits.reshape(len(level.logits), -1)[class_id, cell].astype(np.float32, copy=False)
-
-
-def _sides(level: Level, cell: NDArray[np.intp]) -> NDArray[np.float32]:
-    """`(4, bins, n)` logits of the distances of some cells."""
-    return level.sides.reshape(4, len(level.sides) // 4, -1)[:, :, cell].astype(np.float32, copy=False)
-
-
-def _centres(level: Level, cell: NDArray[np.intp]) -> NDArray[np.float32]:
-    """`(n, 2)` x and y of some cells' centres, in cells."""
-    y, x = np.divmod(cell, level.logits.shape[2])
-    return np.stack([x, y], 1).astype(np.float32) + np.float32(0.5)
-
-
 def _boxes(
-    sides: NDArray[np.float32], centre: NDArray[np.float32], strides: NDArray[np.float32]
+    sides: NDArray[np.float32], centre_px: NDArray[np.float32], stride: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """`(n, 4)` xyxy in input pixels: each side is the mean of a distribution over whole cells (DFL, arXiv 2006.04388)."""
-    weights = np.exp(sides - sides.max(axis=1, keepdims=True, initial=-np.inf))
+    weights = np.exp(sides - sides.max(axis=1, keepdims=True))
     bins = np.arange(sides.shape[1], dtype=np.float32)
-    distance = np.einsum("sbn,b->ns", weights, bins) / weights.sum(axis=1).T
-    if not np.isfinite(distance).all():
-        raise EngineError("the model gave boxes that are not finite", hint="export the model again; check the GPU")
-    return np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], 1) * strides[:, None]
+    distance = (np.einsum("sbn,b->sn", weights, bins) / weights.sum(axis=1)).T * stride
+    boxes = np.concatenate([centre_px - distance[:, :2], centre_px + distance[:, 2:]], 1)
+    if not np.isfinite(boxes).all():
+        raise _not_finite("boxes")
+    return boxes
+
+
+def _not_finite(what: str) -> EngineError:
+    return EngineError(f"the model gave {what} that are not finite", hint="export the model again; check the GPU")
+
+
+_NONE = Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.intp), np.empty(0, np.intp))

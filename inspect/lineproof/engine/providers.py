@@ -8,6 +8,7 @@ from lineproof.engine.sessions.session import PRECISIONS, OpenSession, SessionWi
 from lineproof.errors import EngineError, ProviderError
 
 PROVIDERS = ("auto", "cpu", "openvino", "cuda", "tensorrt")
+GPU_PROVIDERS = ("CUDAExecutionProvider", "TensorrtExecutionProvider")  # what a session on a GPU names as its own
 
 
 def open_session(model: bytes, wish: SessionWish) -> OpenSession:

@@ -13,6 +13,8 @@ from lineproof.errors import EngineError
 
 PROVIDER = "CPUExecutionProvider"
 BATCH = "batch"  # the symbolic dimension of an exported model
+# What fails is raised, and told in one line; onnxruntime's own would stand between the lines of the technician's screen.
+_FATAL = 4
 
 
 class CpuSession:
@@ -81,8 +83,9 @@ def cpu_options(wish: SessionWish) -> ort.SessionOptions:
 
 def common_options(wish: SessionWish) -> ort.SessionOptions:
     """What a session needs on every onnxruntime provider."""
+    ort.set_default_logger_severity(_FATAL)  # what a provider says outside any session: dozens of lines from cuDNN
     options = ort.SessionOptions()
-    options.log_severity_level = 3  # errors only: warnings would stand between the lines of the technician's screen
+    options.log_severity_level = _FATAL
     options.inter_op_num_threads = 1
     if wish.max_batch == 1:
         options.add_free_dimension_override_by_name(BATCH, 1)
