@@ -46,6 +46,15 @@ def test_the_search_stops_at_the_first_layout_that_changes_nothing(monkeypatch):
     assert (found.layout, found.flips) == (Layout(silu_on_bytes=False), 0)
 
 
+def test_each_runtime_is_offered_its_faster_layout_first(monkeypatch):
+    monkeypatch.setattr(int8, "to_int8", lambda *_: b"")
+    found = [
+        search_int8(b"", {}, [], lambda _: 0, lambda _: None, silu_on_bytes_first=first).layout
+        for first in (True, False)
+    ]
+    assert found == [Layout(), Layout(silu_on_bytes=False)]
+
+
 def test_a_search_that_finds_nothing_gives_the_nearest(monkeypatch):
     monkeypatch.setattr(int8, "to_int8", lambda *_: b"")
     monkeypatch.setattr(int8, "worst_blocks", lambda *_: ("body.4", "body.6", "body.8"))

@@ -74,12 +74,11 @@ class Candidate:
 def open_candidates(reference: Reference, files: Files, asked: Asked, progress: TrainProgress) -> Iterator[Candidate]:
     """Everything of the plan whose session can be opened; what cannot is said and left out."""
     for precision, providers in plan(asked, providers_here()).items():
-        exported = files.at(precision)
         for provider in providers:
             if precision == "fp16" and provider == "cpu":
                 progress.say("no GPU here: the fp16 file is checked on the CPU, which computes it in fp32")
             try:
-                yield _open(reference, exported, provider)
+                yield _open(reference, files.at(precision, provider), provider)
             except ProviderError as error:
                 progress.say(f"{precision} on {provider} is left out: {error.message}")
 
@@ -94,39 +93,40 @@ class Files:
     """The model of each precision, made when it is needed."""
 
     def __init__(self, reference: Reference, train: Sequence[Sample], progress: TrainProgress, max_flips: int) -> None:
-        self.layout = ""
+        self.layouts: dict[str, str] = {}  # of the int8 models, in words, by provider
         self._reference = reference
         self._train = train
         self._progress = progress
         self._max_flips = max_flips
         self._known_ranges: Mapping[str, Range] = {}
 
-    def at(self, precision: Precision) -> Exported:
-        """The export at a precision; bf16 is the fp32 file, computed in bf16."""
+    def at(self, precision: Precision, provider: str) -> Exported:
+        """The export at a precision, laid out for a provider; bf16 is the fp32 file, computed in bf16."""
         fp32 = self._reference.exported
         if precision == "fp16":
             return replace(fp32, onnx=to_fp16(fp32.onnx, self._ranges()), precision=precision)
         if precision == "int8":
-            return replace(fp32, onnx=self._int8(), precision=precision)
+            return replace(fp32, onnx=self._int8(provider), precision=precision)
         return replace(fp32, precision=precision)
 
-    def _int8(self) -> bytes:
+    def _int8(self, provider: str) -> bytes:
         reference = self._reference
         images = calibration_images(self._train, reference.spec, _RANKING_IMAGES)
         found = search_int8(
             reference.exported.onnx,
             self._ranges(),
             [image.copy() for image in images],
-            self._flips,
+            lambda model: self._flips(model, provider),
             self._progress.say,
+            silu_on_bytes_first=provider != "openvino",
             max_flips=self._max_flips,
         )
-        self.layout = found.layout.describe()
+        self.layouts[provider] = found.layout.describe()
         return found.model
 
-    def _flips(self, model: bytes) -> int:
+    def _flips(self, model: bytes, provider: str) -> int:
         reference = self._reference
-        engine = reference.engine(replace(reference.exported, onnx=model, precision="int8"), "cpu")
+        engine = reference.engine(replace(reference.exported, onnx=model, precision="int8"), provider)
         return len(reference.flipped(reference.found(engine)))
 
     def _ranges(self) -> Mapping[str, Range]:

@@ -76,7 +76,7 @@ def at_precision(
     measured = _measure(reference, candidates)
     chosen = choose(_of(measured, asked), latency_budget_ms=latency_budget_ms, max_flips=max_flips)
     rows = tuple(row for each in measured for row in each.rows)
-    layout = files.layout if chosen.exported.precision == "int8" else ""
+    layout = files.layouts[chosen.provider] if chosen.exported.precision == "int8" else ""
     return Precise(chosen.exported, chosen.provider, rows, chosen.flipped, layout)
 
 
