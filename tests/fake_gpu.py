@@ -166,6 +166,7 @@ def install(monkeypatch) -> None:
     monkeypatch.setattr(ort, "preload_dlls", lambda: sys.stdout.write("loading\n"))
     monkeypatch.setattr(gpu_opening, "load_runtime", lambda _version, device: CudaRuntime(FakeCudart(), device))
     monkeypatch.setattr(gpu_opening, "find_gpu", lambda _device: Gpu("NVIDIA L4", "8.9", "550.54"))
+    monkeypatch.setattr(gpu_opening, "_tensorrt_version", lambda: "101304")
 
 
 def _strict(options) -> bool:

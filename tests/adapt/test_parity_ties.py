@@ -36,6 +36,14 @@ def test_two_survivors_of_one_tie_are_not_one_box_that_moved(tmp_path: Path):
 
 
 def test_a_box_that_moved_without_a_tie_is_refused(tmp_path: Path):
-    moved = (400, 0, 450, 10, 0.4, 0)
+    moved = (40, 4, 90, 14, 0.4, 0)
     with pytest.raises(ParityError, match=r"part\.png: a box is off by 10\.00 px"):
-        report_of([SURE, moved], [SURE, (410, 0, 460, 10, 0.4, 0)], tmp_path)
+        report_of([SURE, moved], [SURE, (50, 4, 100, 14, 0.4, 0)], tmp_path)
+
+
+def test_a_tie_of_boxes_that_the_edge_has_cut_is_a_tie(tmp_path: Path):
+    cut = (188, 0, 256, 20, 0.9, 0)  # the frame is 256 wide: how far it went on is not known any more
+    other = (200, 0, 256, 20, 0.3, 0)  # of what is left they share 0.82, not the 0.7 they were suppressed by
+    assert report_of([cut], [cut, (206, 0, 256, 20, 0.3, 0)], tmp_path).nms_ties == 1  # 0.735
+    with pytest.raises(ParityError, match=r"part\.png: the engine invented a detection of score 0\.300"):
+        report_of([cut], [cut, other], tmp_path)

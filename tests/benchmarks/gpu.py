@@ -85,7 +85,7 @@ def main() -> None:
         "aim": AIM,
         "cuda_options": dict(asked.option),
         "bundles": [measure_bundle(path, asked) for path in asked.bundles],
-        "faults": faults(asked.bundles[0]),
+        "faults": [] if asked.rows_only else faults(asked.bundles[0]),
     }
     text = json.dumps(result, indent=2)
     sys.stdout.write(text + "\n")
@@ -104,6 +104,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, help="a dataset of the bundles' classes")
     parser.add_argument("--option", action="append", default=[], type=lambda text: tuple(text.split("=", 1)))
+    parser.add_argument("--rows-only", action="store_true", help="no faults, no suppression inside the graph")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
 
@@ -150,7 +151,7 @@ def measure_bundle(path: Path, asked: argparse.Namespace) -> dict[str, object]:
         "input_wh": spec.input_wh,
         "outputs": spec.outputs,
         "rows": rows,
-        "graph_nms": graph_nms(bundle, spec) if spec.outputs == "rows" and spec.task == "detect" else None,
+        "graph_nms": None if asked.rows_only or not takes_nms(spec) else graph_nms(bundle, spec),
         "validation": validation(bundle, spec, reference, asked.data) if asked.data else None,
     }
 
@@ -288,6 +289,11 @@ def figures(of: Evaluation) -> dict[str, float]:
         if ap
         for key, value in (("mAP50", ap.ap50), ("mAP50_95", ap.ap50_95))
     }
+
+
+def takes_nms(spec: EngineSpec) -> bool:
+    """Whether suppression could stand in its graph."""
+    return spec.outputs == "rows" and spec.task == "detect"
 
 
 def graph_nms(bundle: Bundle, spec: EngineSpec) -> dict[str, object]:

@@ -71,7 +71,7 @@ class _Rows:
         spec, rows = self._spec, len(self._scores)
         width, height = spec.input_wh
         cells = sum((width // stride) * (height // stride) for stride in spec.strides)
-        if rows < cells and rows and self._scores.max(axis=1).min() >= spec.decisive_score:
+        if rows < cells and rows and self._scores[-1].max() >= spec.decisive_score:
             raise EngineError(
                 f"more than {rows} boxes with a score of {spec.decisive_score:g} or more",
                 hint="the image is not what the model knows, or export with --outputs maps, which keeps all",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lineproof.engine.sessions.gpu_errors import is_lost, is_out_of_memory
+from lineproof.engine.sessions.gpu_errors import is_lost, is_out_of_memory, run_error
 
 # Worded as onnxruntime, cuDNN, cuBLAS and TensorRT word them.
 NO_MEMORY = [
@@ -42,3 +42,15 @@ def test_lost(text):
 def test_neither(text):
     assert not is_lost(RuntimeError(text))
     assert not is_out_of_memory(RuntimeError(text))
+
+
+def test_what_is_said_leaves_out_where_in_onnxruntime_it_happened():
+    said = RuntimeError(  # of an H100 with 1 MiB to spare
+        "[ONNXRuntimeError] : 1 : FAIL : Exception during initialization: /onnxruntime_src/onnxruntime/core/framework/"
+        "bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool, onnxruntime::Stream*) Available "
+        "memory of 18176 is smaller than requested bytes of 147456\n"
+    )
+    assert is_out_of_memory(said)
+    assert run_error(said).message.endswith(
+        "initialization: Available memory of 18176 is smaller than requested bytes of 147456"
+    )

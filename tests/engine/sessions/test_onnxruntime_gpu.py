@@ -141,6 +141,7 @@ def test_a_closed_session_says_so():
 
 def test_page_locked_memory_is_freed_with_its_last_view():
     runtime = CudaRuntime(FakeCudart(), 0)
+    gc.collect()  # what earlier tests left
     freed = FakeCudart.freed
     part = runtime.page_locked((2, 3), np.float16)[1:]
     part[:] = 1
@@ -163,6 +164,18 @@ def test_fp32_stays_fp32_and_the_arena_keeps_its_limit():
     assert (options["use_tf32"], options["gpu_mem_limit"]) == ("0", str(512 << 20))
     assert options["cudnn_conv_algo_search"] == "EXHAUSTIVE"
     assert cuda_options(SessionWish("cuda", NAMES, max_batch=2))["cudnn_conv_algo_search"] == "HEURISTIC"
+
+
+def test_half_precision_runs_as_it_was_measured_fastest():
+    options = cuda_options(SessionWish("cuda", NAMES, precision="fp16"))
+    assert (options["cudnn_conv_algo_search"], options["prefer_nhwc"]) == ("HEURISTIC", "1")
+
+
+def test_tensorrt_without_its_library_is_said_before_anything_is_compiled(monkeypatch):
+    monkeypatch.setattr(gpu_opening, "_tensorrt_version", lambda: "unknown")
+    with pytest.raises(ProviderError, match=r"TensorRT library is not installed .*tensorrt-cu13<11"):
+        opened("tensorrt")
+    assert FakeSession.asked == []
 
 
 def test_tensorrt_profile_spans_the_batches(tmp_path):

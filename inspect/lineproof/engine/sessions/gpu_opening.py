@@ -27,6 +27,8 @@ from lineproof.errors import EngineError, ProviderError
 
 log = logging.getLogger("lineproof.engine")
 
+_UNKNOWN = "unknown"
+
 
 def open_gpu(model: bytes, wish: SessionWish) -> OpenSession:
     """Build the session for `cuda` or `tensorrt`; TensorRT's engine comes from the cache, or is compiled into it.
@@ -37,6 +39,8 @@ def open_gpu(model: bytes, wish: SessionWish) -> OpenSession:
     """
     _require(wish.provider)
     missing = _preload(wish.provider)
+    if wish.provider == "tensorrt":
+        _require_tensorrt()
     if wish.provider == "cuda" or wish.cache is None:
         return OpenSession(_open(model, wish, EngineFolders(), missing))
     return _cached(model, wish, wish.cache, missing)
@@ -130,6 +134,15 @@ def _require(provider: str) -> None:
         )
 
 
+def _require_tensorrt() -> None:
+    """The wheel of onnxruntime brings the provider, but not the library behind it."""
+    if _tensorrt_version() == _UNKNOWN:
+        raise ProviderError(
+            "provider tensorrt: the TensorRT library is not installed (libnvinfer 10)",
+            hint="pip install 'tensorrt-cu13<11', which NVIDIA's own index serves, or set provider: cuda",
+        )
+
+
 def _without_gpu(device_id: int) -> str:
     """Why there is no GPU; empty when there is one, and the model itself is what does not fit it."""
     try:
@@ -161,4 +174,4 @@ def _tensorrt_version() -> str:
             return str(ctypes.CDLL(name).getInferLibVersion())
         except (OSError, AttributeError):
             continue
-    return "unknown"
+    return _UNKNOWN

@@ -53,8 +53,11 @@ def cuda_options(wish: SessionWish) -> ProviderOptions:
     options = {
         "device_id": str(wish.device_id),
         "arena_extend_strategy": "kSameAsRequested",  # the default doubles what it takes from a card others use too
-        # Trying every algorithm is done once for a fixed shape, and again for each new one in the middle of the shift.
-        "cudnn_conv_algo_search": "HEURISTIC" if varied else "EXHAUSTIVE",
+        # Trying every algorithm is done once for a fixed shape, and again for each new one in the middle of the shift; it
+        # gains 5 % in fp32. In fp16 what it picks is slow (yolov8n at 640 on an H100: 2.20 ms against 1.22), and with
+        # channels last 0.95 are enough; in fp32 channels last lose (2.28 against 1.93).
+        "cudnn_conv_algo_search": "HEURISTIC" if varied or wish.precision == "fp16" else "EXHAUSTIVE",
+        "prefer_nhwc": "1" if wish.precision == "fp16" else "0",
         "cudnn_conv_use_max_workspace": "1",
         # TF32 keeps 10 bits of a float's 23: fast, and not the fp32 the parity gate was passed in.
         "use_tf32": "0",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
@@ -14,12 +16,15 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
     *(kind for kind in vars(ort_state).values() if isinstance(kind, type) and issubclass(kind, Exception)),
 )
 
+# Where in its own sources it happened: "/onnxruntime_src/…/bfc_arena.cc:360 void* onnxruntime::BFCArena::…(size_t, bool) ".
+_PLACE = re.compile(r"/onnxruntime_src/\S+:\d+ .*?\) ")
+
 _DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8"}
 
 
 def first_line(error: BaseException) -> str:
     """The part of a runtime's error that a technician can use."""
-    text = str(error).strip()
+    text = _PLACE.sub("", str(error)).strip()
     return text.splitlines()[0][:300] if text else type(error).__name__
 
 
