@@ -183,7 +183,8 @@ class _Gate:
     def _cut(self, xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Which boxes end at the frame's edge."""
         low, high = xyxy[:, :2] <= 0, xyxy[:, 2:] >= np.array(self._frame_wh)
-        return np.any(low | high, axis=1)
+        cut: NDArray[np.bool_] = np.any(low | high, axis=1)
+        return cut
 
     def _counts(self, detections: Detections) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Which detections can reject a part."""
