@@ -40,7 +40,8 @@ from lineproof.engine.pairing import pair_detections
 from lineproof.engine.providers import open_session
 from lineproof.engine.sessions import gpu_opening, gpu_options
 from lineproof.engine.sessions.engine_cache import EngineCache
-from lineproof.engine.sessions.gpu_options import CHAINS, EngineFolders
+from lineproof.engine.sessions.gpu_options import EngineFolders
+from lineproof.engine.sessions.gpu_wheel import CHAINS
 from lineproof.engine.sessions.session import SessionWish
 from lineproof.engine.spec import EngineSpec
 from lineproof.errors import EngineError, LineproofError, ProviderError

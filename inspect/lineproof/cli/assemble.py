@@ -11,6 +11,7 @@ from lineproof.core import Provenance
 from lineproof.core.decode import Reduce, whole
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.engine.probes import replay_probes
+from lineproof.engine.providers import GPU_PROVIDERS
 from lineproof.engine.reducing import reduce_for
 from lineproof.engine.regions import Region, RegionEngine
 from lineproof.inspector import Inspector
@@ -18,7 +19,6 @@ from lineproof.ports import Engine
 from lineproof.rules.judge import Limit, compile_limits
 from lineproof.rules.tolerance import Rules
 
-_ON_GPU = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
 _CPU_ONLY = ("cpu", "openvino")
 
 
@@ -90,7 +90,7 @@ def _engine(
     wide = ready_engine(bundle, limits, provider, max_batch=max_batch)
     if callers.at_once == 1:
         return seeing(wide)
-    if wide.provider not in _ON_GPU:
+    if wide.provider not in GPU_PROVIDERS:
         from lineproof.engine.two_speed import TwoSpeedEngine
 
         return TwoSpeedEngine(seeing(wide), seeing(ready_engine(bundle, limits, provider, threads=1)))

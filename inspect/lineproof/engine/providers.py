@@ -52,6 +52,9 @@ def _open(model: bytes, wish: SessionWish) -> OpenSession:
 
         opened = open_openvino(model, wish)
     else:
+        from lineproof.engine.sessions.gpu_wheel import require_gpu_wheel
+
+        require_gpu_wheel(wish.provider)
         from lineproof.engine.sessions.gpu_opening import open_gpu
 
         opened = open_gpu(model, wish)

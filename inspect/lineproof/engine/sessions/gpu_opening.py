@@ -18,7 +18,8 @@ import onnxruntime as ort
 from lineproof.engine.sessions.cuda_runtime import Gpu, find_gpu, load_runtime
 from lineproof.engine.sessions.engine_cache import EngineCache, Facts
 from lineproof.engine.sessions.gpu_errors import open_error
-from lineproof.engine.sessions.gpu_options import BUILDER_LEVEL, CHAINS, EngineFolders, gpu_session_options, providers
+from lineproof.engine.sessions.gpu_options import BUILDER_LEVEL, EngineFolders, gpu_session_options, providers
+from lineproof.engine.sessions.gpu_wheel import CHAINS
 from lineproof.engine.sessions.onnxruntime_cpu import check_names
 from lineproof.engine.sessions.onnxruntime_gpu import GpuSession
 from lineproof.engine.sessions.ort_errors import ORT_ERRORS
@@ -37,7 +38,6 @@ def open_gpu(model: bytes, wish: SessionWish) -> OpenSession:
         ProviderError: the provider, its libraries or the GPU are not there, or a node would run on the CPU.
         EngineError: the device has no memory for it, or the model cannot be loaded.
     """
-    _require(wish.provider)
     missing = _preload(wish.provider)
     if wish.provider == "tensorrt":
         _require_tensorrt()
@@ -122,16 +122,6 @@ def _open(model: bytes, wish: SessionWish, folders: EngineFolders, missing: str)
         )
     check_names(session, wish)
     return GpuSession(session, wish, load_runtime(ort.cuda_version, wish.device_id))
-
-
-def _require(provider: str) -> None:
-    available = ort.get_available_providers()
-    missing = [name for name in CHAINS[provider] if name not in available]
-    if missing:
-        raise ProviderError(
-            f"provider {provider}: {missing[0]} is not in this onnxruntime ({ort.__version__})",
-            hint="pip install 'lineproof[gpu]' in place of the extra cpu, or set provider: cpu",
-        )
 
 
 def _require_tensorrt() -> None:

@@ -7,14 +7,10 @@ from pathlib import Path
 
 import onnxruntime as ort
 
+from lineproof.engine.sessions.gpu_wheel import CUDA, TENSORRT
 from lineproof.engine.sessions.onnxruntime_cpu import common_options
 from lineproof.engine.sessions.session import SessionWish
 from lineproof.errors import EngineError
-
-CUDA = "CUDAExecutionProvider"
-TENSORRT = "TensorrtExecutionProvider"
-# TensorRT hands the nodes it cannot take to CUDA: both are GPU, and neither is the CPU.
-CHAINS = {"cuda": (CUDA,), "tensorrt": (TENSORRT, CUDA)}
 
 # TensorRT's scale is 0 to 5; 3 is its own default, and levels below 2 say of themselves that they are slow engines.
 BUILDER_LEVEL = 3

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from lineproof.engine.sessions.cuda_runtime import CudaRuntime
 from lineproof.engine.sessions.gpu_errors import is_lost, run_error
-from lineproof.engine.sessions.gpu_options import CHAINS, records_graphs
+from lineproof.engine.sessions.gpu_options import records_graphs
+from lineproof.engine.sessions.gpu_wheel import CHAINS
 from lineproof.engine.sessions.ort_errors import ORT_ERRORS, port_of
 from lineproof.engine.sessions.session import Outputs, Port, SessionWish
 from lineproof.errors import EngineError
