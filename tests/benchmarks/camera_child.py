@@ -172,8 +172,10 @@ class Lineproof:
     def __init__(self, model: str, size: int, provider: str) -> None:
         del size
         from lineproof.cli.assemble import open_inspector
+        from lineproof.memory import keep_picture_memory
         from lineproof.rules.tolerance import Rules
 
+        keep_picture_memory()
         self._inspector, _ = open_inspector(Path(model), Rules(), provider)
 
     def run(self, camera: VirtualCamera, notes: Notes) -> None:

@@ -172,12 +172,22 @@ def test_a_run_that_fails_is_an_engine_error(monkeypatch):
     engine = tiny_engine()
 
     class Broken:
-        def run(self, *_: object) -> None:
+        def run_with_iobinding(self, *_: object) -> None:
             raise RuntimeError("CUDA error 700\nand a long story")
 
+    engine.detect(part())  # its buffers are bound
     monkeypatch.setattr(engine._session, "_session", Broken())
     with pytest.raises(EngineError, match=r"the run failed: CUDA error 700$"):
         engine.detect(part())
+
+
+def test_what_was_found_outlives_the_next_run():
+    engine = tiny_engine()
+    found = engine.detect(part())[0]
+    before = found.xyxy.copy(), found.score.copy()
+    engine.detect(np.zeros_like(part()))
+    assert np.array_equal(before[0], found.xyxy)
+    assert np.array_equal(before[1], found.score)
 
 
 def test_open_takes_everything_from_the_bundle(tmp_path):

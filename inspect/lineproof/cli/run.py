@@ -37,7 +37,9 @@ def run(
     Example: `lineproof run line.yaml --max-parts 300`
     """
     from lineproof.cli.summary import summary, summary_text
+    from lineproof.memory import keep_picture_memory
 
+    keep_picture_memory()
     with ExitStack() as stack:
         with loading():
             settings = _settings(line)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -48,11 +49,19 @@ def test_an_input_of_the_wrong_shape_is_an_engine_error():
         session().run(grey(0)[:, :32])
 
 
-def test_earlier_results_outlive_the_next_run():
+def test_results_of_a_thread_outlive_the_runs_of_others():
     one = session()
     first, _ = one.run(grey(255))
-    one.run(grey(0))
+    with ThreadPoolExecutor(1) as other:
+        black, _ = other.submit(one.run, grey(0)).result()
     assert np.allclose(first, 1)
+    assert np.allclose(black, 0)
+
+
+def test_images_at_another_address_are_the_ones_that_run():
+    one = session()
+    levels = [one.run(grey(level))[0].flat[0] for level in (0, 51, 255)]
+    assert np.allclose(levels, [0, 0.2, 1])
 
 
 def test_a_closed_session_says_so():

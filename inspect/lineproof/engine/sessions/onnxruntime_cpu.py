@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass
+
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lineproof.engine.sessions.cores import quota, thread_count, usable_cores, worker_affinities
 from lineproof.engine.sessions.ort_errors import ORT_ERRORS, first_line, port_of
-from lineproof.engine.sessions.session import Outputs, SessionWish
+from lineproof.engine.sessions.session import Outputs, SessionWish, Shape, with_batch
 from lineproof.errors import EngineError
 
 PROVIDER = "CPUExecutionProvider"
 BATCH = "batch"  # the symbolic dimension of an exported model
 # What fails is raised, and told in one line; onnxruntime's own would stand between the lines of the technician's screen.
 _FATAL = 4
+
+
+@dataclass(slots=True, eq=False)
+class _Bound:
+    """One thread's outputs for one input shape: fresh ones are copied by onnxruntime, 2 MB a run at 640 px."""
+
+    binding: ort.IOBinding
+    outputs: Outputs
+    input_address: int = 0
+
+
+class _Threads(threading.local):
+    """What belongs to the calling thread."""
+
+    def __init__(self) -> None:
+        self.bound: dict[Shape, _Bound] = {}
 
 
 class CpuSession:
@@ -32,24 +51,56 @@ class CpuSession:
         self.outputs = tuple(found[name] for name in wish.output_names)
         self._names = list(wish.output_names)
         self._session: ort.InferenceSession | None = session
+        self._threads = _Threads()
 
     def input_buffer(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         """Plain memory: the runtime reads it in place."""
         return np.empty(shape, np.uint8)
 
     def run(self, images: NDArray[np.uint8]) -> Outputs:
-        """One run; see `Session.run`. Binding outputs to kept buffers gains nothing here (115.5 against 115.1 ms)."""
+        """One run; see `Session.run`. Of a model with open sizes the arrays are fresh."""
         session = self._session
         if session is None:
             raise EngineError("the session is closed")
         try:
-            return tuple(session.run(self._names, {self.input.name: images}))
+            bound = self._bound_for(session, images.shape)
+            if bound is None:
+                return tuple(session.run(self._names, {self.input.name: images}))
+            self._bind_input(bound, np.ascontiguousarray(images))
+            session.run_with_iobinding(bound.binding)
         except ORT_ERRORS as error:
             raise EngineError(f"the run failed: {first_line(error)}") from None
+        return bound.outputs
 
     def close(self) -> None:
         """Let go of the session; runs under way keep it until they end."""
         self._session = None
+        self._threads = _Threads()
+
+    def _bound_for(self, session: ort.InferenceSession, shape: Shape) -> _Bound | None:
+        """The calling thread's buffers for this many images; None when the model does not state their sizes."""
+        bound = self._threads.bound.get(shape)
+        if bound is None:
+            shapes = [with_batch(port.shape, shape[0]) for port in self.outputs]
+            known = tuple(size for size in shapes if size is not None)
+            if len(known) < len(shapes) or with_batch(self.input.shape, shape[0]) != shape:
+                return None
+            bound = self._threads.bound[shape] = self._bound(session, known)
+        return bound
+
+    def _bound(self, session: ort.InferenceSession, shapes: tuple[Shape, ...]) -> _Bound:
+        binding, outputs = session.io_binding(), []
+        for port, shape in zip(self.outputs, shapes, strict=True):
+            array = np.empty(shape, port.dtype)
+            binding.bind_output(port.name, "cpu", 0, array.dtype.type, shape, array.ctypes.data)
+            outputs.append(array)
+        return _Bound(binding, tuple(outputs))
+
+    def _bind_input(self, bound: _Bound, images: NDArray[np.uint8]) -> None:
+        address = images.ctypes.data
+        if address != bound.input_address:
+            bound.binding.bind_input(self.input.name, "cpu", 0, np.uint8, images.shape, address)
+            bound.input_address = address
 
 
 def open_cpu(model: bytes, wish: SessionWish) -> CpuSession:

@@ -17,13 +17,11 @@ from lineproof.engine.sessions.gpu_errors import is_lost, run_error
 from lineproof.engine.sessions.gpu_options import records_graphs
 from lineproof.engine.sessions.gpu_wheel import CHAINS
 from lineproof.engine.sessions.ort_errors import ORT_ERRORS, port_of
-from lineproof.engine.sessions.session import Outputs, Port, SessionWish
+from lineproof.engine.sessions.session import Outputs, Port, SessionWish, Shape, with_batch
 from lineproof.errors import EngineError
 
 _TURN_S = 10.0  # a run takes milliseconds: one that holds the GPU for so long hangs
 _SHAPES_KEPT = 16  # of a dynamic model, whose frames may differ; the oldest buffers go
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +122,7 @@ class GpuSession:
 
     def _known_shapes(self, batch: int) -> tuple[Shape, ...] | None:
         """Output shapes, where the model states all but the batch."""
-        shapes = [_with_batch(port.shape, batch) for port in self.outputs]
+        shapes = [with_batch(port.shape, batch) for port in self.outputs]
         return tuple(shape for shape in shapes if shape is not None) if None not in shapes else None
 
     def _measured_shapes(self, session: ort.InferenceSession, shape: Shape) -> tuple[Shape, ...]:
@@ -157,11 +155,6 @@ def arithmetic(wish: SessionWish) -> str:
     if wish.provider == "tensorrt":
         return wish.precision
     return "fp16" if wish.precision == "fp16" else "fp32"
-
-
-def _with_batch(shape: tuple[int | None, ...], batch: int) -> Shape | None:
-    rest = [size for size in shape[1:] if size is not None]
-    return (batch, *rest) if len(rest) == len(shape) - 1 else None
 
 
 def _make_room(kept: dict[Shape, Any]) -> None:

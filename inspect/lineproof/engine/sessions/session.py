@@ -13,6 +13,7 @@ from lineproof.engine.sessions.engine_cache import EngineCache
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 
 Outputs = tuple[NDArray[np.float32], ...]
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,12 @@ class Port:
     name: str
     dtype: str  # of numpy: uint8, float32, float16
     shape: tuple[int | None, ...]  # None: known only at the run
+
+
+def with_batch(shape: tuple[int | None, ...], batch: int) -> Shape | None:
+    """The shape for so many images; None when more than the batch is open."""
+    rest = [size for size in shape[1:] if size is not None]
+    return (batch, *rest) if len(rest) == len(shape) - 1 else None
 
 
 @dataclass(frozen=True, slots=True)
