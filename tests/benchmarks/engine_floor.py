@@ -1,11 +1,12 @@
 """Must-show 1: end to end over the bare stock run, for every size, precision and peer that runs here.
 
 python tests/benchmarks/engine_floor.py --detect RUN DATA --segment RUN DATA
-    [--cases det640,det320,seg640,det640x384] [--int8 det640=MODEL.onnx] [--threads 1,2] [--rounds 30] [--calls 5]
+    [--cases det640,det320,seg640,det640x384] [--int8 det640/cpu=MODEL.onnx] [--threads 1,2] [--rounds 30] [--calls 5]
     [--out tests/benchmarks/results] [--plots DIR]
 
 RUN is a training run's folder, DATA its dataset: validation images make the frame. Exports are made here, into a folder
-that is gone afterwards; `--int8` adds a model quantised by `lineproof export --precision int8` at that case's size.
+that is gone afterwards; `--int8` adds a model quantised by `lineproof export --precision int8 --colour colour` at that
+case's size, for one provider (cpu, openvino): each has a layout of its own.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from lineproof.engine.spec import EngineSpec
 
 SCORE_FLOOR = 0.05
 FRAMES_TRIED = 16
+INT8_ON = ("cpu", "openvino")
 PEERS = ("plain", "ultralytics", "ultralytics-torch", "openvino", "opencv")
 HERE = Path(__file__).resolve().parent
 
@@ -80,8 +82,10 @@ def main() -> None:
             sys.stderr.write(f"{name}: left out, no --{CASES[name].task} RUN DATA\n")
             continue
         with tempfile.TemporaryDirectory(prefix="lineproof-floor-") as scratch:
-            model = Path(int8[name]) if name in int8 else None
-            report = measure_case(name, *source, model, asked.threads, settings, Path(scratch))
+            models = {
+                provider: Path(int8[f"{name}/{provider}"]) for provider in INT8_ON if f"{name}/{provider}" in int8
+            }
+            report = measure_case(name, *source, models, asked.threads, settings, Path(scratch))
         aims = met(name, report)
         write_json(asked.out / f"engine_floor_{name}.json", as_dict(report) | {"aims": aims})
         sys.stdout.write(text(report, width=140) + "\n\n" + "\n".join(_words(aim) for aim in aims) + "\n\n")
@@ -94,7 +98,13 @@ def main() -> None:
 
 
 def measure_case(
-    name: str, run: Path, data: Path, int8: Path | None, threads: tuple[int, ...], settings: RaceSettings, scratch: Path
+    name: str,
+    run: Path,
+    data: Path,
+    int8: dict[str, Path],
+    threads: tuple[int, ...],
+    settings: RaceSettings,
+    scratch: Path,
 ) -> Report:
     """Export, make the frame, race."""
     case = CASES[name]
@@ -134,7 +144,7 @@ def _subject(case: Case, weights: Path, data: Path, scratch: Path) -> tuple[Subj
 
 
 def _field(
-    subject: Subject, spec: EngineSpec, threads: Threads, case: Case, square: Path | None, int8: Path | None
+    subject: Subject, spec: EngineSpec, threads: Threads, case: Case, square: Path | None, int8: dict[str, Path]
 ) -> list[Contender]:
     """Everybody, the floor first."""
     ours = lineproof(subject, threads, "cpu")
@@ -145,8 +155,8 @@ def _field(
     field.append(lineproof(subject, threads, "openvino"))
     if "avx512_bf16" in cpu_flags() or "amx_bf16" in cpu_flags():
         field += _of_precision(subject, spec, threads, "bf16", ("openvino",), subject.model)
-    if int8 is not None:
-        field += _of_precision(subject, spec, threads, "int8", ("cpu", "openvino"), int8)
+    for provider, model in int8.items():
+        field += _of_precision(subject, spec, threads, "int8", (provider,), model)
     for peer in PEERS:
         field += peers(subject, threads, peer)
     if square is None or case.square is None:
@@ -195,7 +205,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--detect", nargs=2, type=Path, metavar=("RUN", "DATA"))
     parser.add_argument("--segment", nargs=2, type=Path, metavar=("RUN", "DATA"))
     parser.add_argument("--cases", default=",".join(CASES))
-    parser.add_argument("--int8", action="append", default=[], metavar="CASE=MODEL")
+    parser.add_argument("--int8", action="append", default=[], metavar="CASE/PROVIDER=MODEL")
     parser.add_argument("--threads", type=lambda words: tuple(int(word) for word in words.split(",")), default=())
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--calls", type=int, default=5)

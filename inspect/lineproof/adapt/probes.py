@@ -19,11 +19,12 @@ _TRIED = 8  # images looked at for each place in the set
 
 
 def choose_probes(
-    engine: Engine, samples: Sequence[Sample], thresholds: Mapping[str, Threshold], *, count: int = 4
+    engine: Engine, samples: Sequence[Sample], thresholds: Mapping[str, Threshold], *, count: int = 3
 ) -> tuple[Probe, ...]:
     """A good part and one image per class, as many as `count` allows; what the engine finds on them is what is sealed.
 
-    Each costs one run at every start (25 ms at 640 px); four tell a wrong machine from a right one as well as eight.
+    Each costs one run at every start (25 to 60 ms at 640 px). What can be wrong with a machine is its arithmetic, which
+    is the same for every class: a good part and two with defects tell it as well as eight.
 
     Among the images that would do, those are taken whose scores lie far from every threshold: on them another
     machine's rounding cannot change a decision. A data set without good parts gets a plain grey image in their place.

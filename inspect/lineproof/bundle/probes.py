@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from lineproof.core import BoxMask, Decision, Detections, Image
-from lineproof.core.decode import decode_image
 from lineproof.core.threshold import Threshold
 from lineproof.errors import BundleError
 from lineproof.settings import StrictModel
@@ -93,7 +92,7 @@ def read_probes(files: Mapping[str, bytes], where: str) -> tuple[tuple[Probe, ..
         return (), ProbeTolerance()
     try:
         content = _ExpectedFile.model_validate_json(files[EXPECTED])
-        probes = tuple(_probe(entry, files, where) for entry in content.probes)
+        probes = tuple(_probe(entry, files) for entry in content.probes)
     except ValidationError as error:
         raise BundleError(f"{where}: {EXPECTED}: {error.errors()[0]['msg']}", hint="export the bundle again") from None
     except (KeyError, ValueError) as error:
@@ -101,8 +100,8 @@ def read_probes(files: Mapping[str, bytes], where: str) -> tuple[tuple[Probe, ..
     return probes, content.tolerance
 
 
-def _probe(entry: _Expected, files: Mapping[str, bytes], where: str) -> Probe:
-    image = decode_image(files[f"probes/{entry.image}"], f"{where}: probes/{entry.image}")
+def _probe(entry: _Expected, files: Mapping[str, bytes]) -> Probe:
+    image = _decoded(files[f"probes/{entry.image}"], f"probes/{entry.image}")
     found = entry.detections
     masks = [None if row.mask is None else _bitmap(row.mask) for row in found]
     complete = tuple(mask for mask in masks if mask is not None)
@@ -113,6 +112,14 @@ def _probe(entry: _Expected, files: Mapping[str, bytes], where: str) -> Probe:
         complete if found and len(complete) == len(found) else None,
     )
     return Probe(entry.source, image, detections)
+
+
+def _decoded(data: bytes, name: str) -> Image:
+    """The pixels of a file whose hash was checked: a camera's line never needs what reads strangers' headers."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if pixels is None:
+        raise ValueError(f"{name} is no image")
+    return np.asarray(pixels, np.uint8)
 
 
 def _rows(detections: Detections) -> list[_Found]:

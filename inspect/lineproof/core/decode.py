@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Callable, Collection
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import Image as Header
-from PIL import UnidentifiedImageError
 
 from lineproof.core.frame import Image
 from lineproof.errors import ImageError, ImageTooLarge
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
 
 MAX_PIXELS = 50_000_000  # 8k × 6k; the same as OpenCV's own limit set in lineproof/__init__.py
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
@@ -26,9 +28,18 @@ _FLAGS = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-_header_lock = (
-    threading.Lock()
-)  # Pillow's own limit is one global of the process; HTTP reads headers in several threads
+# Pillow's class for each kind, by its first bytes. `Image.open` would import five of its formats at the first picture
+# (40 ms of a start) and warn by a limit that is one global of the process.
+_READERS = (
+    (_JPEG, "JpegImagePlugin", "JpegImageFile"),
+    (b"\x89PNG\r\n\x1a\n", "PngImagePlugin", "PngImageFile"),
+    (b"BM", "BmpImagePlugin", "BmpImageFile"),
+    (b"RIFF", "WebPImagePlugin", "WebPImageFile"),
+    *(
+        (start, "TiffImagePlugin", "TiffImageFile")
+        for start in (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")
+    ),
+)
 
 
 Reduce = Callable[[tuple[int, int]], int]  # width and height as stored to 1, 2, 4 or 8: how many times smaller
@@ -93,17 +104,13 @@ def check_header(data: bytes, what: str, *, max_pixels: int = MAX_PIXELS) -> tup
     """Width and height as stored, from the header alone; raises ImageError for anything `decode_image` would refuse."""
     if not data:
         raise ImageError(f"{what}: 0 bytes", hint="send the image as the request body, or check the copy")
-    with _header_lock:
-        limit, Header.MAX_IMAGE_PIXELS = Header.MAX_IMAGE_PIXELS, None  # the limit below is ours, with our words
-        try:
-            with Header.open(io.BytesIO(data), formats=FORMATS) as header:
-                width, height, mode = header.width, header.height, header.mode
-                if ";16" not in mode and any(";16" in str(tile.args) for tile in header.tile):  # colour is "RGB", too
-                    mode += ";16"
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Warning):  # a Warning where they are errors
-            raise ImageError(f"{what}: not an image", hint=f"{', '.join(FORMATS)} are understood") from None
-        finally:
-            Header.MAX_IMAGE_PIXELS = limit
+    try:
+        with _header(data) as header:
+            width, height, mode = header.width, header.height, header.mode
+            if ";16" not in mode and any(";16" in str(tile.args) for tile in header.tile):  # colour is "RGB", too
+                mode += ";16"
+    except (OSError, ValueError, SyntaxError, Warning):  # a Warning where they are errors
+        raise ImageError(f"{what}: not an image", hint=f"{', '.join(FORMATS)} are understood") from None
     if width * height > max_pixels:
         megapixels = f"{width}×{height} is more than {max_pixels / 1e6:.0f} megapixels"
         raise ImageTooLarge(f"{what}: {megapixels}", hint="send a crop")
@@ -112,3 +119,12 @@ def check_header(data: bytes, what: str, *, max_pixels: int = MAX_PIXELS) -> tup
     if mode not in _EIGHT_BIT_MODES:
         raise ImageError(f"{what}: pixel mode {mode} is not 8-bit", hint="convert to 8 bits with a fixed scale")
     return width, height
+
+
+def _header(data: bytes) -> ImageFile:
+    """The header as Pillow reads it; SyntaxError for what is none."""
+    for start, module, reader in _READERS:
+        if data.startswith(start):
+            opened: ImageFile = getattr(import_module(f"PIL.{module}"), reader)(io.BytesIO(data))
+            return opened
+    raise SyntaxError

@@ -97,10 +97,10 @@ def test_workers_are_pinned_counting_from_one(monkeypatch):
     assert options.get_session_config_entry("session.intra_op_thread_affinities") == "3,4"
 
 
-@pytest.mark.parametrize(("spin", "entry"), [(False, "0"), (True, "1")])
-def test_the_pool_spins_only_when_asked_to(spin, entry):
+@pytest.mark.parametrize(("spin", "entry"), [(False, "1"), (True, "0")])
+def test_the_pool_spins_between_runs_only_when_asked_to(spin, entry):
     options = cpu_options(SessionWish("cpu", NAMES, spin=spin))
-    assert options.get_session_config_entry("session.intra_op.allow_spinning") == entry
+    assert options.get_session_config_entry("session.force_spinning_stop") == entry
 
 
 def test_input_buffers_are_the_callers_own():
