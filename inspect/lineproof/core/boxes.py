@@ -19,7 +19,8 @@ def clip_boxes(xyxy: F32, image_wh: tuple[int, int]) -> F32:
     """Boxes `(n, 4)` cut to the image; returns a new array."""
     width, height = image_wh
     limit = np.array([width, height, width, height], np.float32)
-    return np.clip(xyxy, 0.0, limit).astype(np.float32, copy=False)
+    cut: F32 = np.minimum(np.maximum(xyxy, 0.0), limit).astype(np.float32, copy=False)
+    return cut
 
 
 def box_iou(a: F32, b: F32) -> F32:

@@ -42,14 +42,12 @@ def find_in_maps(levels: Sequence[Level], score_floor: float) -> Candidates:
     if not parts:
         return _NONE
     class_id, anchor, logits, sides = (np.concatenate(columns, axis=-1) for columns in zip(*parts, strict=True))
-    if not np.isfinite(logits).all():
+    xyxy = grids.centre[anchor] + _distances(sides) * grids.reach[anchor]
+    if not math.isfinite(logits.sum()):
         raise _not_finite("scores")
-    return Candidates(
-        _boxes(sides, grids.centre_px[anchor], grids.stride[anchor]),
-        np.reciprocal(1 + np.exp(-logits)),
-        class_id,
-        anchor,
-    )
+    if not math.isfinite(xyxy.sum()):
+        raise _not_finite("boxes")
+    return Candidates(xyxy, np.reciprocal(1 + np.exp(-logits)), class_id, anchor)
 
 
 def coefficients_at(levels: Sequence[Level], anchors: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -67,23 +65,23 @@ def coefficients_at(levels: Sequence[Level], anchors: NDArray[np.intp]) -> NDArr
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Grids:
-    """Where the cells of all levels lie on the input."""
+    """Where the cells of all levels lie on the input, in its pixels."""
 
     first: tuple[int, ...]  # number of each level's first cell
-    centre_px: NDArray[np.float32]  # (cells, 2)
-    stride: NDArray[np.float32]  # (cells, 1) input pixels per cell
+    centre: NDArray[np.float32]  # (cells, 4) x, y, x, y
+    reach: NDArray[np.float32]  # (cells, 4) what one cell of distance to left, top, right, bottom adds
 
 
 @cache
 def _grids(levels: tuple[tuple[int, int, int], ...]) -> _Grids:
     """Of levels `(stride, height, width)`: the same at every run of a model, so made once."""
-    centres, strides, first = [], [], [0]
+    centres, reaches, first = [], [], [0]
     for stride, height, width in levels:
         y, x = np.divmod(np.arange(height * width), width)
-        centres.append((np.stack([x, y], 1).astype(np.float32) + np.float32(0.5)) * stride)
-        strides.append(np.full((height * width, 1), stride, np.float32))
+        centres.append((np.stack([x, y, x, y], 1).astype(np.float32) + np.float32(0.5)) * stride)
+        reaches.append(np.tile(np.array([-stride, -stride, stride, stride], np.float32), (height * width, 1)))
         first.append(first[-1] + height * width)
-    return _Grids(tuple(first[:-1]), np.concatenate(centres), np.concatenate(strides))
+    return _Grids(tuple(first[:-1]), np.concatenate(centres), np.concatenate(reaches))
 
 
 _Columns = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]
@@ -111,17 +109,21 @@ def _logit(score: float) -> float:
     return math.log(score / (1 - score))
 
 
-def _boxes(
-    sides: NDArray[np.float32], centre_px: NDArray[np.float32], stride: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """`(n, 4)` xyxy in input pixels: each side is the mean of a distribution over whole cells (DFL, arXiv 2006.04388)."""
+def _distances(sides: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`(n, 4)` in cells from logits `(4, bins, n)`: each is the mean of a distribution over whole cells.
+
+    DFL, arXiv 2006.04388.
+    """
     weights = np.exp(sides - sides.max(axis=1, keepdims=True))
-    bins = np.arange(sides.shape[1], dtype=np.float32)
-    distance = (np.einsum("sbn,b->sn", weights, bins) / weights.sum(axis=1)).T * stride
-    boxes = np.concatenate([centre_px - distance[:, :2], centre_px + distance[:, 2:]], 1)
-    if not np.isfinite(boxes).all():
-        raise _not_finite("boxes")
-    return boxes
+    sums = _bins(sides.shape[1]) @ weights  # (4, 2, n)
+    distances: NDArray[np.float32] = (sums[:, 0] / sums[:, 1]).T
+    return distances
+
+
+@cache
+def _bins(count: int) -> NDArray[np.float32]:
+    """`(2, bins)`: what each bin stands for, and ones, so that one product gives the mean and what to divide it by."""
+    return np.stack([np.arange(count), np.ones(count)]).astype(np.float32)
 
 
 def _not_finite(what: str) -> EngineError:

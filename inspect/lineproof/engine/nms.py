@@ -16,6 +16,8 @@ BLOCK = 1024
 def suppress(candidates: Candidates, *, iou: float, limit: int) -> NDArray[np.intp]:
     """Rows that stay, surest first, at most `limit`; exactly greedy suppression, whatever the number of candidates."""
     order = np.argsort(-candidates.score, kind="stable")
+    if len(order) <= BLOCK:
+        return order[_suppress_block(candidates.take(order), iou)][:limit]
     kept = np.empty(0, np.intp)
     for start in range(0, len(order), BLOCK):
         block = order[start : start + BLOCK]
@@ -35,7 +37,7 @@ def _suppress_block(block: Candidates, iou: float) -> NDArray[np.intp]:
     rows = cv2.dnn.NMSBoxesBatched(
         corner_wh.tolist(), block.score.tolist(), block.class_id.tolist(), score_threshold=0.0, nms_threshold=iou
     )
-    return np.sort(np.asarray(rows, np.intp).ravel())
+    return np.sort(np.asarray(rows, np.intp))
 
 
 def _covered(candidates: Candidates, block: NDArray[np.intp], kept: NDArray[np.intp], iou: float) -> NDArray[np.bool_]:
