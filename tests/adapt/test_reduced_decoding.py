@@ -54,9 +54,9 @@ def blue_cells(folder: Path, count: int, times: int, suffix: str = ".jpg") -> li
     return [sample(folder / f"{n}{suffix}", large(times, cell), cell) for n, cell in enumerate(cells)]
 
 
-def measured(engine: OnnxEngine, samples: list[Sample], max_flips: int = 0) -> tuple[ReducedDecoding, ...]:
+def measured(engine: OnnxEngine, samples: list[Sample]) -> tuple[ReducedDecoding, ...]:
     found, progress = detect_all(engine, samples), PlainProgress(Console(quiet=True))
-    return measure_reduced_decoding(engine, samples, found, LIMITS, progress, max_flips=max_flips)
+    return measure_reduced_decoding(engine, samples, found, LIMITS, progress)
 
 
 def test_every_reduction_that_the_input_allows_is_measured(tmp_path):
@@ -80,7 +80,6 @@ def test_a_decision_that_changes_shuts_the_gate(tmp_path):
     half, quarter = measured(tiny_engine(), samples)
     assert (quarter.decision_flips, quarter.allowed) == (1, False)
     assert (half.decision_flips, half.allowed) == (1, False)
-    assert all(row.allowed for row in measured(tiny_engine(), samples, max_flips=1))
 
 
 def test_good_parts_alone_have_no_map(tmp_path):

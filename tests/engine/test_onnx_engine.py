@@ -181,6 +181,15 @@ def test_a_run_that_fails_is_an_engine_error(monkeypatch):
         engine.detect(part())
 
 
+def test_outputs_of_another_batch_are_refused_even_if_that_batch_was_seen_before(monkeypatch):
+    engine = OnnxEngine.from_model(tiny_model(), tiny_spec(), "cpu", threads=1, max_batch=2)
+    engine.detect_many([part(), part()])
+    two = engine._session.run(np.zeros((2, SIZE, SIZE, 3), np.uint8))
+    monkeypatch.setattr(engine._session, "run", lambda _: two)
+    with pytest.raises(EngineError, match="expected"):
+        engine.detect(part())
+
+
 def test_what_was_found_outlives_the_next_run():
     engine = tiny_engine()
     found = engine.detect(part())[0]

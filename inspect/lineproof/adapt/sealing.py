@@ -105,7 +105,7 @@ def seal_run(
         evaluation = _evaluate(samples, found, dataset.classes, thresholds)
         progress.say(f"chosen: {exported.precision} on {precise.provider}, {len(precise.flipped)} decisions changed")
     limits = compile_limits(Rules(), dataset.classes, thresholds, SCORE_FLOOR)
-    reduced = measure_reduced_decoding(engine, samples, found, limits, progress, max_flips=wish.max_flips)
+    reduced = measure_reduced_decoding(engine, samples, found, limits, progress)
     probes = choose_probes(engine, samples, thresholds)
     manifest = _manifest(record, folder, exported, spec, dataset, thresholds, parity, evaluation, rows, reduced)
     bundle = _seal(out, manifest, exported, probes, overwrite=overwrite)

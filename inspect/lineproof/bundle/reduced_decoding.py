@@ -26,4 +26,6 @@ class ReducedDecoding(StrictModel):
     def _proven(self) -> Self:
         if self.allowed and self.images < MIN_IMAGES:
             raise ValueError(f"allowed after {self.images} images, {MIN_IMAGES} are needed")
+        if self.allowed and self.decision_flips:
+            raise ValueError(f"allowed though {self.decision_flips} decisions change")
         return self

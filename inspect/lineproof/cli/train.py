@@ -89,9 +89,7 @@ def export(
     latency_budget_ms: Annotated[
         float | None, typer.Option(help="with --precision auto: no slower than this, or exit 1")
     ] = None,
-    max_flips: Annotated[
-        int, typer.Option(help="decisions that a lower precision, or decoding at reduced scale, may change")
-    ] = 0,
+    max_flips: Annotated[int, typer.Option(help="decisions that a lower precision may change")] = 0,
     triton: Annotated[Path | None, typer.Option(help="write an NVIDIA Triton model repository here as well")] = None,
     as_base: Annotated[
         bool, typer.Option("--as-base", help="write the weights alone, in half precision, as a base for other runs")

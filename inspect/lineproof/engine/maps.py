@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,9 +72,9 @@ class _Grids:
     reach: NDArray[np.float32]  # (cells, 4) what one cell of distance to left, top, right, bottom adds
 
 
-@cache
+@lru_cache(maxsize=16)  # of a model of dynamic size, whose frames may differ
 def _grids(levels: tuple[tuple[int, int, int], ...]) -> _Grids:
-    """Of levels `(stride, height, width)`: the same at every run of a model, so made once."""
+    """Of levels `(stride, height, width)`: the same at every run, so made once."""
     centres, reaches, first = [], [], [0]
     for stride, height, width in levels:
         y, x = np.divmod(np.arange(height * width), width)

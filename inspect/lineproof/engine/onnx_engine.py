@@ -55,9 +55,8 @@ class OnnxEngine:
         self._session = opened.session
         self._allocate = opened.session.input_buffer
         self._buffers = threading.local()
-        self._sound_shapes: set[tuple[tuple[int, ...], ...]] = (
-            set()
-        )  # of all outputs, checked against the contract once
+        # Batch and output shapes that were checked against the contract once.
+        self._sound_shapes: set[tuple[int, tuple[tuple[int, ...], ...]]] = set()
         self._hands = ThreadPoolExecutor(_FRAMES_AT_ONCE, "lineproof-letterbox")  # starts its threads when it has work
 
     @classmethod
@@ -204,7 +203,7 @@ class OnnxEngine:
 
     def _run(self, canvas: NDArray[np.uint8]) -> Outputs:
         arrays = self._session.run(canvas)
-        shapes = tuple(array.shape for array in arrays)
+        shapes = len(canvas), tuple(array.shape for array in arrays)
         if shapes in self._sound_shapes:
             return dict(zip(self.spec.output_names, arrays, strict=True))
         outputs = named_outputs(arrays, self.spec, batch=len(canvas))
