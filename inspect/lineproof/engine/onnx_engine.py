@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 import cv2
 import numpy as np
@@ -28,6 +28,9 @@ from lineproof.engine.sessions.engine_cache import EngineCache
 from lineproof.engine.sessions.session import OpenSession, SessionWish
 from lineproof.engine.spec import EngineSpec
 from lineproof.errors import EngineError
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 # 1080p to 640 beside an H100, on the server's own cores: one frame 0.76 ms on one thread, 0.36 on four and on eight;
 # sixteen frames 15.3 ms one by one, 5.6 with OpenCV's four threads, 3.3 with eight frames at a time besides.
@@ -57,7 +60,6 @@ class OnnxEngine:
         self._buffers = threading.local()
         # Batch and output shapes that were checked against the contract once.
         self._sound_shapes: set[tuple[int, tuple[tuple[int, ...], ...]]] = set()
-        self._hands = ThreadPoolExecutor(_FRAMES_AT_ONCE, "lineproof-letterbox")  # starts its threads when it has work
 
     @classmethod
     def open(
@@ -172,6 +174,13 @@ class OnnxEngine:
         found = [self._detections(outputs, index, fit) for index, fit in enumerate(fits)]
         times = _times(started, filled, ran, time.perf_counter())
         return [(detections, times) for detections in found]
+
+    @cached_property
+    def _hands(self) -> ThreadPoolExecutor:
+        """Threads that letterbox the frames of a batch; a line that runs one frame at a time never has them."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(_FRAMES_AT_ONCE, "lineproof-letterbox")
 
     def _letterbox(self) -> Letterbox:
         """The input buffer of the calling thread."""
