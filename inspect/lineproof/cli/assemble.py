@@ -85,33 +85,20 @@ def _engine(
     def seeing(engine: OnnxEngine) -> Engine:
         return RegionEngine(engine, regions) if regions else engine
 
-    def ready(threads: int | None) -> Engine:
-        return seeing(ready_engine(bundle, limits, provider, threads=threads))
-
-    on_cpu = provider in _CPU_ONLY or not _has_gpu()
-    if on_cpu and callers.at_once > 1:
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(2, "lineproof-load") as pool:  # one after the other would take 0.2 s more of a start
-            return _two_speeds(*pool.map(ready, (None, 1)))
     # A batch gains nothing on a CPU, where an open batch dimension costs a little: there, images run one by one.
-    max_batch = 1 if on_cpu else max(callers.max_batch, len(regions), 1)
+    max_batch = 1 if provider in _CPU_ONLY or not _has_gpu() else max(callers.max_batch, len(regions), 1)
     wide = ready_engine(bundle, limits, provider, max_batch=max_batch)
     if callers.at_once == 1:
         return seeing(wide)
     if wide.provider not in GPU_PROVIDERS:
-        return _two_speeds(seeing(wide), ready(1))
+        from lineproof.engine.two_speed import TwoSpeedEngine
+
+        return TwoSpeedEngine(seeing(wide), seeing(ready_engine(bundle, limits, provider, threads=1)))
     if callers.max_batch > 1 and not regions:
         from lineproof.engine.batching import BatchingEngine
 
         return BatchingEngine(wide, callers.max_batch, gather_s=callers.gather_s)
     return seeing(wide)
-
-
-def _two_speeds(wide: Engine, narrow: Engine) -> Engine:
-    from lineproof.engine.two_speed import TwoSpeedEngine
-
-    return TwoSpeedEngine(wide, narrow)
 
 
 def _has_gpu() -> bool:
