@@ -4,8 +4,8 @@ Every contender ends on the same letterboxed input; rounds are interleaved, rati
 rows are lineproof's own path, header check included. TurboJPEG takes part where PyTurboJPEG and a library that suits it
 are found:
 
-    pip install --target /tmp/tj 'PyTurboJPEG<2' && apt-get download libturbojpeg0 && dpkg -x libturbojpeg0_*.deb /tmp/tj
-    PYTHONPATH=/tmp/tj python tests/benchmarks/jpeg_decoding.py --turbojpeg /tmp/tj/usr/lib/*/libturbojpeg.so.0
+    pip install --target tj 'PyTurboJPEG<2' && apt-get download libturbojpeg0 && dpkg -x libturbojpeg0_*.deb tj
+    PYTHONPATH=tj python tests/benchmarks/jpeg_decoding.py --turbojpeg tj/usr/lib/*/libturbojpeg.so.0
 
 python tests/benchmarks/jpeg_decoding.py [--images DIR] [--frame 1280x960] [--inputs 640x480,320x256] [--rounds 200]
     [--out tests/benchmarks/results/NAME.json]
