@@ -22,6 +22,7 @@ from lineproof.core.threshold import Threshold
 from lineproof.data.dataset import Dataset
 from lineproof.data.subset import samples_of
 from lineproof.errors import GateError, ParityError, ProviderError
+from lineproof.proof.average_precision import known_figure
 
 _RACED_IMAGES = 16
 _NAMED = 5  # images named in an error
@@ -141,9 +142,9 @@ def _measured(reference: Reference, candidate: Candidate, latencies: Sequence[La
         threads=candidate.threads[0],
         latency_ms=latencies[0].median_ms,
         latency_p99_ms=latencies[0].p99_ms,
-        map50=_known(evaluation.boxes.ap50),
-        map50_95=_known(evaluation.boxes.ap50_95),
-        mask_map50=_known(evaluation.masks.ap50) if evaluation.masks else None,
+        map50=known_figure(evaluation.boxes.ap50),
+        map50_95=known_figure(evaluation.boxes.ap50_95),
+        mask_map50=known_figure(evaluation.masks.ap50) if evaluation.masks else None,
         decision_flips=len(flipped),
         images=len(reference.samples),
         machine=_machine(candidate.provider),
@@ -154,11 +155,6 @@ def _measured(reference: Reference, candidate: Candidate, latencies: Sequence[La
         for n, took in zip(candidate.threads[1:], latencies[1:], strict=True)
     ]
     return Measured(candidate.exported, candidate.provider, (first, *others), flipped)
-
-
-def _known(figure: float) -> float | None:
-    """NaN, which means that there was no truth to compare with, has no place in JSON."""
-    return None if math.isnan(figure) else figure
 
 
 def _machine(provider: str) -> str:

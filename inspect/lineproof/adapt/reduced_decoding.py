@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from lineproof.adapt.progress import TrainProgress
@@ -11,6 +10,7 @@ from lineproof.core import Detections, Sample
 from lineproof.core.decode import REDUCTIONS, Reduce, decode_reduced, is_jpeg
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.engine.reducing import reduce_for
+from lineproof.proof.average_precision import known_figure
 from lineproof.proof.evaluate import evaluate
 from lineproof.rules.judge import Limit
 
@@ -65,8 +65,8 @@ def _measured(
             "reduction": times,
             "images": len(samples),
             "decision_flips": flips,
-            "map50_full": _known(before.boxes.ap50),
-            "map50_reduced": _known(after.boxes.ap50),
+            "map50_full": known_figure(before.boxes.ap50),
+            "map50_reduced": known_figure(after.boxes.ap50),
             "allowed": flips == 0,
         }
     )
@@ -75,8 +75,3 @@ def _measured(
 def _detected(engine: OnnxEngine, sample: Sample, reduce: Reduce) -> Detections:
     image, times = decode_reduced(sample.image.read_bytes(), str(sample.image), reduce)
     return engine.detect(image)[0].magnify(times)
-
-
-def _known(figure: float) -> float | None:
-    """NaN, which means that there was no truth to compare with, has no place in JSON."""
-    return None if math.isnan(figure) else figure

@@ -16,7 +16,7 @@ def loading() -> Iterator[None]:
     of them later would stop a line for as long.
     """
     # numpy wakes a thread per core for matrix products, which spin until they sleep (30 ms of a start on two cores).
-    # The engine has its own pool and multiplies nothing in numpy. Without effect once numpy is there.
+    # The engine has its own pool, and what it multiplies in numpy is tiny. Without effect once numpy is there.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # pydantic looks through every installed package for plugins of its own (10 ms, more where much is installed), and
     # would let one of them rewrite what settings and bundles are checked against.

@@ -32,6 +32,11 @@ class AveragePrecision:
         }
 
 
+def known_figure(value: float) -> float | None:
+    """The figure, or None for nan, which means that there was no truth to compare with and has no place in JSON."""
+    return None if np.isnan(value) else value
+
+
 def average_precision(
     samples: Sequence[Sample], found: Sequence[Detections], classes: Sequence[str], *, masks: bool = False
 ) -> AveragePrecision:
@@ -90,4 +95,5 @@ def _mean(precision: np.ndarray[Any, Any]) -> float:
 
 
 def _json(value: float) -> float | None:
-    return None if np.isnan(value) else round(value, 4)
+    known = known_figure(value)
+    return None if known is None else round(known, 4)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lineproof.engine.sessions.cores import quota, thread_count, usable_cores, worker_affinities
 from lineproof.engine.sessions.ort_errors import ORT_ERRORS, first_line, port_of
-from lineproof.engine.sessions.session import Outputs, SessionWish, Shape, with_batch
+from lineproof.engine.sessions.session import Outputs, SessionWish, Shape, output_shapes, with_batch
 from lineproof.errors import EngineError
 
 PROVIDER = "CPUExecutionProvider"
@@ -81,9 +81,8 @@ class CpuSession:
         """The calling thread's buffers for this many images; None when the model does not state their sizes."""
         bound = self._threads.bound.get(shape)
         if bound is None:
-            shapes = [with_batch(port.shape, shape[0]) for port in self.outputs]
-            known = tuple(size for size in shapes if size is not None)
-            if len(known) < len(shapes) or with_batch(self.input.shape, shape[0]) != shape:
+            known = output_shapes(self.outputs, shape[0])
+            if known is None or with_batch(self.input.shape, shape[0]) != shape:
                 return None
             bound = self._threads.bound[shape] = self._bound(session, known)
         return bound

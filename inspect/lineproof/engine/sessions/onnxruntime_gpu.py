@@ -17,7 +17,7 @@ from lineproof.engine.sessions.gpu_errors import is_lost, run_error
 from lineproof.engine.sessions.gpu_options import records_graphs
 from lineproof.engine.sessions.gpu_wheel import CHAINS
 from lineproof.engine.sessions.ort_errors import ORT_ERRORS, port_of
-from lineproof.engine.sessions.session import Outputs, Port, SessionWish, Shape, with_batch
+from lineproof.engine.sessions.session import Outputs, Port, SessionWish, Shape, output_shapes
 from lineproof.errors import EngineError
 
 _TURN_S = 10.0  # a run takes milliseconds: one that holds the GPU for so long hangs
@@ -104,7 +104,7 @@ class GpuSession:
         kept = self._buffers.get(shape)
         if kept is None:
             _make_room(self._buffers)
-            shapes = self._known_shapes(shape[0]) or self._measured_shapes(session, shape)
+            shapes = output_shapes(self.outputs, shape[0]) or self._measured_shapes(session, shape)
             kept = self._buffers[shape] = self._bound(session, shape, shapes)
         return kept
 
@@ -119,11 +119,6 @@ class GpuSession:
         if self._graphs:
             options.add_run_config_entry("gpu_graph_id", str(shape[0]))  # one recording per batch size; 0 is reserved
         return _Buffers(binding, options, image, outputs)
-
-    def _known_shapes(self, batch: int) -> tuple[Shape, ...] | None:
-        """Output shapes, where the model states all but the batch."""
-        shapes = [with_batch(port.shape, batch) for port in self.outputs]
-        return tuple(shape for shape in shapes if shape is not None) if None not in shapes else None
 
     def _measured_shapes(self, session: ort.InferenceSession, shape: Shape) -> tuple[Shape, ...]:
         """Output shapes by one run whose outputs onnxruntime allocates itself (dynamic models; never recorded)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +30,13 @@ def with_batch(shape: tuple[int | None, ...], batch: int) -> Shape | None:
     """The shape for so many images; None when more than the batch is open."""
     rest = [size for size in shape[1:] if size is not None]
     return (batch, *rest) if len(rest) == len(shape) - 1 else None
+
+
+def output_shapes(ports: Sequence[Port], batch: int) -> tuple[Shape, ...] | None:
+    """Shapes of all outputs for so many images; None where the model leaves more than the batch open."""
+    shapes = [with_batch(port.shape, batch) for port in ports]
+    known = tuple(shape for shape in shapes if shape is not None)
+    return known if len(known) == len(shapes) else None
 
 
 @dataclass(frozen=True, slots=True)
