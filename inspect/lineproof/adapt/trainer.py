@@ -14,7 +14,6 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from ultralytics.nn.tasks import BaseModel
 
 from lineproof.adapt.augment import Augmentation, check_installed
 from lineproof.adapt.device import Precision
+from lineproof.adapt.images import TrainingImages
 from lineproof.adapt.isolation import cpu_threads
 from lineproof.adapt.progress import EpochRow
 from lineproof.adapt.recipe import STRIDE, Recipe
@@ -60,16 +60,6 @@ class Job:
 def trainer_for(job: Job) -> BaseTrainer:
     """The trainer of the job's task; `train()` runs it."""
     return (_SegmentLoop if job.workspace.task == "segment" else _DetectLoop)(job)
-
-
-class _Images(YOLODataset):  # type: ignore[misc]  # ultralytics has no types
-    """ultralytics' dataset that fills its memory without a progress bar."""
-
-    def cache_images(self) -> None:
-        """Read and resize every image once."""
-        with ThreadPool(cpu_threads()) as pool:
-            for index, loaded in enumerate(pool.imap(self.load_image, range(self.ni))):
-                self.ims[index], self.im_hw0[index], self.im_hw[index] = loaded
 
 
 class _Loop:
@@ -110,7 +100,7 @@ class _Loop:
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> YOLODataset:
         """Square letterboxed images in training and validation, as the runtime engine sees them."""
-        return _Images(
+        return TrainingImages(
             img_path=img_path,
             imgsz=self.args.imgsz,
             batch_size=batch,
