@@ -39,9 +39,9 @@ RECIPE = Recipe(
     epochs=4,
     batch=4,
     nominal_batch=8,
-    warmup_epochs=1.0,
+    warmup_steps=2,
     augment="mild",
-    geometry=Geometry(mosaic=0.5, close_mosaic=1),
+    geometry=Geometry(mosaic=0.5, close_mosaic=0.25),
     seed=5,
 )
 

@@ -70,7 +70,7 @@ def test_only_a_run_can_be_exported(tmp_path: Path):
 @pytest.mark.train
 def test_one_object_on_stdout_and_the_rest_on_stderr(boxes: Dataset, tmp_path: Path):
     recipe = tmp_path / "r.yaml"
-    recipe.write_text("{imgsz: 64, epochs: 1, batch: 4, nominal_batch: 4, warmup_epochs: 0, augment: none}")
+    recipe.write_text("{imgsz: 64, epochs: 1, batch: 4, nominal_batch: 4, warmup_steps: 0, augment: none}")
     args = ["train", str(boxes.root), "--out", str(tmp_path / "run"), "--base", "scratch", "--recipe", str(recipe)]
     result = CliRunner().invoke(app, [*args, "--device", "cpu", "--json"])
     assert result.exit_code == 0, result.output

@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -72,9 +73,11 @@ def _train(
         precision=precision,
         folder=folder.scratch,
         resumed=state,
-        on_begin=lambda done, batches: progress.begin(recipe.epochs, done, batches),
+        on_begin=progress.begin,
         on_batch=progress.batch,
         on_epoch=keeper.epoch,
+        on_say=progress.say,
+        on_stop=keeper.stop,
     )
     with _quiet(folder.log), _memory_named(recipe):
         trainer_for(job).train()
@@ -88,23 +91,34 @@ class _Keeper:
         self._folder = folder
         self._progress = progress
         self._rows = _read_rows(folder.metrics)[: state.epochs_done] if state else []
+        self._seconds = folder.read().seconds
+        self._state = state
 
-    def epoch(self, row: EpochRow, state: TrainingState, average: BaseModel) -> None:
+    def epoch(self, row: EpochRow, state: TrainingState | None, average: BaseModel) -> None:
         """Keep one epoch; raises InputError when the disk refuses."""
-        with _disk_named(self._folder.root):
-            self._keep(row, state, average)
+        self._rows.append(json.dumps(row.as_dict()))
+        self._seconds += row.train_s + row.val_s
+        if state is not None:
+            with _disk_named(self._folder.root):
+                self._keep(row, state, average)
         self._progress.epoch(row)
 
     def _keep(self, row: EpochRow, state: TrainingState, average: BaseModel) -> None:
-        self._rows.append(json.dumps(row.as_dict()))
         write_text(self._folder.metrics, "\n".join(self._rows) + "\n")
         if state.best_epoch == row.epoch:
             facts = {"licence": "AGPL-3.0", "epoch": str(row.epoch)}
             save_network(self._folder.best, average, self._start.architecture, facts)
         save_state(self._folder.state, state)
-        took = self._folder.read().seconds + row.train_s + row.val_s
+        self._state = state
         status = "trained" if state.finished else "training"
-        self._folder.update(best_epoch=state.best_epoch, seconds=round(took, 1), status=status)
+        self._folder.update(best_epoch=state.best_epoch, seconds=round(self._seconds, 1), status=status)
+
+    def stop(self, kept_epoch: int) -> None:
+        """The run ends before its time, with the network of `kept_epoch`."""
+        if self._state is not None:
+            with _disk_named(self._folder.root):
+                save_state(self._folder.state, replace(self._state, finished=True))
+        self._folder.update(best_epoch=kept_epoch, status="trained")
 
 
 def _read_rows(path: Path) -> list[str]:

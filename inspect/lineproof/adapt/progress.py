@@ -16,7 +16,7 @@ class EpochRow:
     """One finished epoch; what is written to metrics.jsonl."""
 
     epoch: int  # from 1
-    epochs: int
+    epochs: int  # expected of the whole run
     losses: dict[str, float]  # mean over the epoch, by name
     learning_rate: float
     train_s: float
@@ -26,6 +26,7 @@ class EpochRow:
     mask_map50: float | None = None
     mask_map50_95: float | None = None
     fitness: float | None = None  # what the best epoch is chosen by: mAP50-95 of boxes, plus that of masks
+    stage: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -44,7 +45,7 @@ class TrainProgress(Protocol):
     """Told what happens."""
 
     def begin(self, epochs: int, done: int, batches: int) -> None:
-        """Training starts, or goes on after `done` epochs."""
+        """Training starts, or goes on after `done` of about so many epochs."""
 
     def batch(self) -> None:
         """One more batch is learnt."""
@@ -73,7 +74,7 @@ class PlainProgress:
 
     def epoch(self, row: EpochRow) -> None:
         """Show the figures."""
-        self._clock.epoch_done(row.epoch)
+        self._clock.epoch_done(row.epoch, row.epochs)
         took = row.train_s + row.val_s
         self.say(f"epoch {row.epoch}/{row.epochs}  {row.text()}  {took:.1f} s, {self._clock.left()} left")
 
@@ -130,11 +131,12 @@ class LiveProgress:
 
     def epoch(self, row: EpochRow) -> None:
         """Show the figures."""
-        self._clock.epoch_done(row.epoch)
+        self._clock.epoch_done(row.epoch, row.epochs)
         if self._task is None:
             return
         self._bar.update(
             self._task,
+            total=row.epochs * self._batches,
             completed=row.epoch * self._batches,
             epoch=f"{min(row.epoch + 1, row.epochs)}/{row.epochs}",
             figures=row.text(),
@@ -164,8 +166,8 @@ class _Clock:
     def tick(self) -> None:
         self.done += 1 / self.batches
 
-    def epoch_done(self, epoch: int) -> None:
-        self.done = float(epoch)
+    def epoch_done(self, epoch: int, epochs: int) -> None:
+        self.done, self.epochs = float(epoch), epochs  # how many there will be can change on the way
 
     def left(self) -> str:
         learnt = self.done - self.first

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from lineproof.adapt.presets import find_preset
+from lineproof.adapt.stages import Stage, check_shares
 from lineproof.settings import StrictModel, load_settings, parse_settings
 
 STRIDE = 32  # of the coarsest grid of the network
@@ -27,7 +28,7 @@ class Geometry(StrictModel):
     """Augmentation that moves pixels: done by the trainer itself, which moves boxes and masks along exactly."""
 
     mosaic: Fraction = Field(default=1.0, description="probability of composing four images into one")
-    close_mosaic: int = Field(default=10, ge=0, description="last epochs without mosaic, mixup and copy-paste")
+    close_mosaic: Fraction = Field(default=0.3, description="last share of the run without mosaic, mixup, copy-paste")
     mixup: Fraction = Field(default=0.0, description="probability of blending two images")
     copy_paste: Fraction = Field(default=0.0, description="share of defects copied elsewhere (segmentation)")
     degrees: float = Field(default=0.0, ge=0, le=180, description="rotation up to ± this many degrees")
@@ -59,9 +60,17 @@ class Recipe(StrictModel):
     """The content of a recipe file."""
 
     imgsz: ImageSize = Field(default=320, description="longer side of the network's input in pixels")
-    epochs: int = Field(default=60, ge=1, le=10_000, description="passes over the training images")
-    patience: int = Field(default=25, ge=1, description="stop after so many epochs without a better validation")
-    val_every: int = Field(default=1, ge=1, description="validate after every so many epochs, and after the last")
+    steps: int = Field(default=1000, ge=1, le=1_000_000, description="length of the run in steps of the optimiser")
+    epochs: int | None = Field(
+        default=None, ge=1, le=10_000, description="instead of steps: passes over the training images"
+    )
+    minutes: float | None = Field(
+        default=None, gt=0, le=100_000, description="instead of steps: as much as can be learnt in this time"
+    )
+    validations: int = Field(default=15, ge=1, le=10_000, description="how often a run is validated, at even distances")
+    patience: int | None = Field(
+        default=None, ge=1, description="stop after so many validations without a better one; null: never"
+    )
     batch: int = Field(default=16, ge=1, le=1024, description="images at a time")
     nominal_batch: int = Field(default=32, ge=1, description="images per step of the optimiser; gradients add up")
     optimiser: Literal["AdamW", "SGD", "MuSGD"] = Field(default="AdamW", description="how weights are updated")
@@ -70,8 +79,11 @@ class Recipe(StrictModel):
     schedule: Literal["cosine", "linear"] = Field(default="cosine", description="how the learning rate falls")
     momentum: Fraction = Field(default=0.9, description="momentum of SGD, first beta of AdamW")
     weight_decay: float = Field(default=0.0005, ge=0, le=1, description="pull of the weights towards zero")
-    warmup_epochs: float = Field(default=2.0, ge=0, description="epochs over which the learning rate rises")
-    frozen_layers: int = Field(default=0, ge=0, le=21, description="first layers that keep the base's weights")
+    warmup_steps: int = Field(default=50, ge=0, description="steps over which the learning rate rises in each stage")
+    stages: tuple[Stage, ...] = Field(default=(Stage(),), description="which parts learn when, and how fast")
+    sampling: Literal["even", "rare_first"] = Field(
+        default="even", description="rare_first: images of rare classes come more often (repeat factors, LVIS)"
+    )
     augment: str = Field(default="industrial", description="augmentation preset: a name, or a file")
     geometry: Geometry = Field(default=Geometry(), description="augmentation that moves pixels")
     colour: Colour = Field(default=Colour(), description="colour jitter")
@@ -91,9 +103,10 @@ class Recipe(StrictModel):
         return self
 
     @model_validator(mode="after")
-    def _patience_outlasts_validation(self) -> Self:
-        if self.patience < self.val_every:
-            raise ValueError(f"patience {self.patience} is less than val_every {self.val_every}")
+    def _one_length(self) -> Self:
+        if self.epochs is not None and self.minutes is not None:
+            raise ValueError("epochs and minutes are both given: the run can have only one length")
+        check_shares(self.stages)
         return self
 
 
@@ -102,7 +115,9 @@ def load_recipe(name: str) -> Recipe:
     return load_settings(find_preset("recipes", name), Recipe)
 
 
-def with_changes(recipe: Recipe, **changes: int | None) -> Recipe:
+def with_changes(recipe: Recipe, **changes: float | None) -> Recipe:
     """The recipe with what the command line said instead; None keeps what it has; validated again."""
     said = {key: value for key, value in changes.items() if value is not None}
+    if {"steps", "epochs", "minutes"} & set(said):  # another length replaces the recipe's own
+        said = {"epochs": None, "minutes": None} | said
     return parse_settings({**recipe.model_dump(), **said}, Recipe, "command line")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import random
 import time
-import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,17 +26,22 @@ from ultralytics.models.yolo.segment import SegmentationTrainer
 from ultralytics.nn.tasks import BaseModel
 
 from lineproof.adapt.augment import Augmentation, check_installed
+from lineproof.adapt.average import share_of_the_past
 from lineproof.adapt.device import Precision
+from lineproof.adapt.groups import set_modes, set_trainable, trainable_text
 from lineproof.adapt.images import TrainingImages
 from lineproof.adapt.isolation import cpu_threads
+from lineproof.adapt.optimiser import build_optimiser, set_rates
 from lineproof.adapt.progress import EpochRow
 from lineproof.adapt.recipe import STRIDE, Recipe
 from lineproof.adapt.resume import TrainingState
+from lineproof.adapt.sampling import RepeatFactors
+from lineproof.adapt.schedule import Schedule
 from lineproof.adapt.workspace import Workspace
 from lineproof.engine.spec import NMS_IOU
 from lineproof.errors import DatasetError, GateError
 
-AVERAGE_EPOCHS = 2  # span of the moving average of the weights
+KEEP_EVERY_S = 60.0  # a run that is killed loses no more than this, or one epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,12 @@ class Job:
     precision: Precision
     folder: Path  # for ultralytics' own files
     resumed: TrainingState | None
-    on_begin: Callable[[int, int], None]  # epochs done, batches an epoch
+    on_begin: Callable[[int, int, int], None]  # epochs expected, epochs done, batches an epoch
     on_batch: Callable[[], None]
-    on_epoch: Callable[[EpochRow, TrainingState, BaseModel], None]  # the model: the average, in evaluation mode
+    # The state is None where it is not worth its writing; the model is the average, in evaluation mode.
+    on_epoch: Callable[[EpochRow, TrainingState | None, BaseModel], None]
+    on_say: Callable[[str], None]  # a remark of one line
+    on_stop: Callable[[int], None]  # training ends before its time; the epoch that is kept
 
 
 def trainer_for(job: Job) -> BaseTrainer:
@@ -70,12 +77,10 @@ class _Loop:
     model: Any
     ema: Any
     optimizer: Any
-    scheduler: Any
     scaler: Any
     train_loader: Any
     test_loader: Any
-    accumulate: int
-    lf: Callable[[int], float]
+    schedule: Schedule
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -119,6 +124,18 @@ class _Loop:
         super().set_model_attributes()  # type: ignore[misc]
         self.model = self.model.to(memory_format=torch.channels_last)
 
+    def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:  # noqa: ANN401
+        """Ultralytics' loader, which draws images of rare classes more often when the recipe says so."""
+        loader = super().get_dataloader(dataset_path, batch_size, rank, mode)  # type: ignore[misc]
+        if mode == "train" and self.job.recipe.sampling == "rare_first":
+            labels = [np.unique(label["cls"]).astype(int) for label in loader.dataset.labels]
+            loader.batch_sampler.sampler.sampler = RepeatFactors(labels, loader.generator)
+        return loader
+
+    def build_optimizer(self, model: BaseModel, *_: object, **__: object) -> torch.optim.Optimizer:
+        """One that knows the parts of the network."""
+        return build_optimiser(model, self.job.recipe)
+
     # The loop
 
     def _do_train(self) -> None:
@@ -127,34 +144,74 @@ class _Loop:
         try:
             self._setup_train()  # type: ignore[attr-defined]
             self._check_setup()
-            self._average_over_epochs()
+            self.ema.decay = share_of_the_past
             self.scaler = torch.amp.GradScaler(enabled=self.job.precision.dtype is torch.float16)
-            first = self._restore(self.job.resumed)
-            self.job.on_begin(first, len(self.train_loader))
-            for epoch in range(first, self.job.recipe.epochs):
-                if self._run_epoch(epoch):
-                    break
+            self.schedule = Schedule(self.job.recipe, self._steps_total())
+            done = self._restore(self.job.resumed)
+            self.job.on_begin(self._epochs_expected(done), done, len(self.train_loader))
+            self._enter_stage()
+            while not self._run_epoch(done):
+                done += 1
         finally:
             torch.set_num_threads(threads)
 
-    def _run_epoch(self, epoch: int) -> bool:
-        """Learn, validate, tell; True when training is over."""
+    def _steps_an_epoch(self) -> int:
+        return math.ceil(len(self.train_loader) / self._accumulate())
+
+    def _accumulate(self) -> int:
+        """Batches a step of the optimiser."""
         recipe = self.job.recipe
+        return min(max(round(recipe.nominal_batch / recipe.batch), 1), len(self.train_loader))
+
+    def _steps_total(self) -> int:
+        recipe = self.job.recipe
+        return recipe.epochs * self._steps_an_epoch() if recipe.epochs else recipe.steps
+
+    def _epochs_expected(self, done: int) -> int:
+        """Of the whole run; in a run of so many minutes an estimate, which has to wait for the first steps."""
+        if self.job.recipe.minutes is None:
+            return max(math.ceil(self._steps_total() / self._steps_an_epoch()), 1)
+        return max(math.ceil(done / self.schedule.progress), done) if done else 1
+
+    def _enter_stage(self) -> None:
+        """Freeze and thaw as the stage says."""
+        stage = self.schedule.stage
+        set_trainable(self.model, stage.train)
+        self.job.on_say(f"stage {stage.name}: learning {trainable_text(self.model, stage.train)}")
+
+    def _next_stage_when_due(self) -> None:
+        """Fresh moments and a fresh average: those of the stage before speak of other tensors."""
+        if not self.schedule.stage_is_over():
+            return
+        self.schedule.next_stage()
+        self.optimizer.state.clear()
+        self.ema.updates = 0
+        self.ema.ema.load_state_dict(self.model.state_dict())
+        self._enter_stage()
+
+    def _run_epoch(self, done: int) -> bool:
+        """Learn, validate, tell; True when training is over."""
         started = time.monotonic()
-        losses = self._learn(epoch)
+        self._next_stage_when_due()
+        before = self.schedule.progress
+        losses = self._learn(done)
         learnt = time.monotonic()
+        if not all(np.isfinite(value) for value in losses.values()):
+            return self._diverged(done + 1)
         metrics, fitness = {}, None
-        last = epoch + 1 == recipe.epochs
-        if last or (epoch + 1) % recipe.val_every == 0:
+        validations = self.job.recipe.validations
+        if self.schedule.finished or math.floor(before * validations) < math.floor(
+            self.schedule.progress * validations
+        ):
             metrics, fitness = self.validate()  # type: ignore[attr-defined]
-            if fitness > self._best_fitness:
-                self._best_fitness, self._best_epoch = float(fitness), epoch + 1
-        finished = last or (fitness is not None and epoch + 1 - self._best_epoch >= recipe.patience)
+            self.schedule.reserve_s = time.monotonic() - learnt
+            self._judge(float(fitness), done + 1)
+        finished = self.schedule.finished or self._patience_is_out()
         row = EpochRow(
-            epoch=epoch + 1,
-            epochs=recipe.epochs,
+            epoch=done + 1,
+            epochs=done + 1 if finished else max(self._epochs_expected(done + 1), done + 2),
             losses=losses,
-            learning_rate=float(self.optimizer.param_groups[0]["lr"]),
+            learning_rate=float(max(group["lr"] for group in self.optimizer.param_groups)),
             train_s=round(learnt - started, 2),
             val_s=round(time.monotonic() - learnt, 2),
             map50=metrics.get("metrics/mAP50(B)"),
@@ -162,37 +219,70 @@ class _Loop:
             mask_map50=metrics.get("metrics/mAP50(M)"),
             mask_map50_95=metrics.get("metrics/mAP50-95(M)"),
             fitness=None if fitness is None else float(fitness),
+            stage=self.schedule.stage.name,
         )
-        self.job.on_epoch(row, self._state(epoch + 1, finished=finished), self.ema.ema)
+        keep = finished or fitness is not None or time.monotonic() - self._kept_s > KEEP_EVERY_S
+        self.job.on_epoch(row, self._state(done + 1, finished=finished) if keep else None, self.ema.ema)
+        if keep:
+            self._kept_s = time.monotonic()
         return finished
 
+    def _judge(self, fitness: float, epoch: int) -> None:
+        if fitness > self._best_fitness:
+            self._best_fitness, self._best_epoch = fitness, epoch
+            self.schedule.validations_without_better = 0
+            self._validations_since_best = 0
+        else:
+            self.schedule.validations_without_better += 1
+            self._validations_since_best += 1
+        patience = self.schedule.stage.patience
+        if patience is not None and self.schedule.validations_without_better >= patience:
+            self.job.on_say(f"stage {self.schedule.stage.name}: no better for {patience} validations, ended")
+            self.schedule.give_up_stage()
+
+    def _patience_is_out(self) -> bool:
+        patience = self.job.recipe.patience
+        return patience is not None and self._validations_since_best >= patience
+
+    def _diverged(self, epoch: int) -> bool:
+        """Stop with the best network so far; refuse when there is none."""
+        why = f"training diverged in epoch {epoch}: a loss is not a number"
+        if self._best_epoch == 0:
+            raise GateError(why, hint="lower lr0, or look for broken annotations with `lineproof data check`")
+        self.job.on_say(f"warning: {why}; keeping epoch {self._best_epoch} (a lower lr0 would go on)")
+        self.job.on_stop(self._best_epoch)
+        return True
+
     def _learn(self, epoch: int) -> dict[str, float]:
-        """One pass over the training images; returns mean losses by name."""
+        """One pass over the training images, or what is left of the run; returns mean losses by name."""
         self.epoch = epoch
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step\\(\\)` before", UserWarning)
-            self.scheduler.step()
-        self._model_train()  # type: ignore[attr-defined]
-        self._close_mosaic_when_due(epoch)
+        stage = self.schedule.stage
+        set_modes(self.model, stage.train, statistics=stage.frozen_statistics)
+        self._close_mosaic_when_due()
         self._seed_epoch(epoch)
         batches = len(self.train_loader)
+        accumulate = self._accumulate()
         total: dict[str, Tensor] = {}
-        waiting = 0
-        for index, batch in enumerate(self.train_loader):
-            self._warm_up(index + batches * epoch, batches, epoch)
+        seen = 0
+        for batch in self.train_loader:
             items = self._forward_backward(batch)
             total = {name: total.get(name, 0.0) + value for name, value in items.items()}
-            waiting += 1
+            seen += 1
             # The last images of an epoch are never carried over to the next: resume starts from a clean slate.
-            if waiting >= self.accumulate or index + 1 == batches:
-                self.optimizer_step()  # type: ignore[attr-defined]
-                waiting = 0
+            if seen % accumulate == 0 or seen == batches:
+                self._step()
             self.job.on_batch()
-        means = {name: float(value) / batches for name, value in total.items()}
-        if not all(np.isfinite(value) for value in means.values()):
-            raise GateError(f"training diverged in epoch {epoch + 1}: a loss is not a number", hint="lower lr0")
+            if self.schedule.finished or not all(torch.isfinite(value) for value in items.values()):
+                break
         self.ema.update_attr(self.model, include=["yaml", "nc", "args", "names", "stride", "class_weights"])
-        return means
+        return {name: float(value) / seen for name, value in total.items()}
+
+    def _step(self) -> None:
+        rate = self.schedule.rate() * self.job.recipe.lr0
+        stage = self.schedule.stage
+        set_rates(self.optimizer, {group: rate * stage.rate(group) for group in stage.train})
+        self.optimizer_step()  # type: ignore[attr-defined]
+        self.schedule.steps += 1
 
     def _forward_backward(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         """Gradients of one batch, added to those waiting; the loss is computed in float32, where boxes need it."""
@@ -205,18 +295,6 @@ class _Loop:
         self.loss = loss.sum()
         self.scaler.scale(self.loss).backward()
         return {name: value.detach().float() for name, value in items.items()}
-
-    def _warm_up(self, step: int, batches: int, epoch: int) -> None:
-        """Learning rate, momentum and accumulation rise to their values over the first steps, as ultralytics does it."""
-        steps = self._get_warmup_iterations(batches)  # type: ignore[attr-defined]
-        if not steps or step > steps:
-            return
-        nominal = max(round(self.job.recipe.nominal_batch / self.job.recipe.batch), 1)
-        self.accumulate = max(1, round(float(np.interp(step, [0, steps], [1, min(nominal, batches)]))))
-        for group in self.optimizer.param_groups:
-            group["lr"] = float(np.interp(step, [0, steps], [0.0, group["initial_lr"] * self.lf(epoch)]))
-            if "momentum" in group:
-                group["momentum"] = float(np.interp(step, [0, steps], [0.8, self.job.recipe.momentum]))
 
     def _seed_epoch(self, epoch: int) -> None:
         """Each epoch draws from its own seed, whatever came before it."""
@@ -232,26 +310,17 @@ class _Loop:
             dataset.ims[index] = None
         dataset.buffer.clear()
 
-    def _close_mosaic_when_due(self, epoch: int) -> None:
-        due = max(self.job.recipe.epochs - self.job.recipe.geometry.close_mosaic, 0)
-        if epoch >= due and self.train_loader.dataset.transforms is not self._closed:
+    def _close_mosaic_when_due(self) -> None:
+        due = 1 - self.job.recipe.geometry.close_mosaic
+        if self.schedule.progress >= due and self.train_loader.dataset.transforms is not self._closed:
             self._close_dataloader_mosaic()  # type: ignore[attr-defined]
             self.train_loader.reset()
             check_installed(self.train_loader.dataset, self.job.augmentation)  # the transforms were built anew
             self._closed = self.train_loader.dataset.transforms
 
     _closed: Any = None
-
-    def _average_over_epochs(self) -> None:
-        """The moving average spans AVERAGE_EPOCHS; ultralytics' own spans 10,000 steps and needs 2,000 to begin.
-
-        A few hundred images make some 20 to 50 steps an epoch: with the stock constants the "average" of such a run is
-        its last weights, and validation jumps from epoch to epoch.
-        """
-        nominal = max(round(self.job.recipe.nominal_batch / self.job.recipe.batch), 1)
-        steps = math.ceil(len(self.train_loader) / nominal)
-        span = min(AVERAGE_EPOCHS * steps, 10_000)
-        self.ema.decay = lambda updates: (1 - 1 / span) * (1 - math.exp(-updates / span))
+    _kept_s: float = 0.0
+    _validations_since_best: int = 0
 
     def _check_setup(self) -> None:
         """Refuse what ultralytics would only log: dropped images, missing augmentation."""
@@ -277,6 +346,8 @@ class _Loop:
             scaler=self.scaler.state_dict(),
             best_fitness=self._best_fitness,
             best_epoch=self._best_epoch,
+            validations_since_best=self._validations_since_best,
+            schedule=self.schedule.as_dict(),
             finished=finished,
         )
 
@@ -291,7 +362,8 @@ class _Loop:
         if state.scaler:
             self.scaler.load_state_dict(state.scaler)
         self._best_fitness, self._best_epoch = state.best_fitness, state.best_epoch
-        self.scheduler.last_epoch = state.epochs_done - 1
+        self._validations_since_best = state.validations_since_best
+        self.schedule.take_over(state.schedule)
         return state.epochs_done
 
 
@@ -328,21 +400,16 @@ def _arguments(job: Job) -> dict[str, Any]:
         if job.device.type == "mps"
         else str(job.device.index),
         "imgsz": recipe.imgsz,
-        "epochs": recipe.epochs,
+        "epochs": 1,  # the length is ours
         "batch": recipe.batch,
         "nbs": recipe.nominal_batch,
         "workers": recipe.workers,
         "optimizer": recipe.optimiser,
         "lr0": recipe.lr0,
-        "lrf": recipe.lrf,
-        "cos_lr": recipe.schedule == "cosine",
         "momentum": recipe.momentum,
         "weight_decay": recipe.weight_decay,
-        "warmup_epochs": recipe.warmup_epochs,
-        "freeze": recipe.frozen_layers or None,
         "augmentations": job.augmentation.build(),
         "mosaic": recipe.geometry.mosaic,
-        "close_mosaic": recipe.geometry.close_mosaic,
         "mixup": recipe.geometry.mixup,
         "copy_paste": recipe.geometry.copy_paste,
         "degrees": recipe.geometry.degrees,

@@ -34,7 +34,9 @@ def train(
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="a recipe's name (default, quick, …) or a YAML file")] = None,
     imgsz: Annotated[int | None, typer.Option(help="instead of the recipe's image size in pixels")] = None,
-    epochs: Annotated[int | None, typer.Option(help="instead of the recipe's epochs")] = None,
+    steps: Annotated[int | None, typer.Option(help="length in steps of the optimiser, instead of the recipe's")] = None,
+    epochs: Annotated[int | None, typer.Option(help="length in passes over the training images, instead")] = None,
+    minutes: Annotated[float | None, typer.Option(help="learn as much as can be learnt in this time, instead")] = None,
     batch: Annotated[int | None, typer.Option(help="instead of the recipe's batch")] = None,
     seed: Annotated[int | None, typer.Option(help="instead of the recipe's seed")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps")] = "auto",
@@ -53,7 +55,10 @@ def train(
     from lineproof.adapt.begin import Wish
     from lineproof.adapt.recipe import load_recipe, with_changes
 
-    changes = {"imgsz": imgsz, "epochs": epochs, "batch": batch, "seed": seed}
+    lengths = {"steps": steps, "epochs": epochs, "minutes": minutes}
+    if sum(length is not None for length in lengths.values()) > 1:
+        raise InputError("--steps, --epochs and --minutes: a run has one length", hint="give one of them")
+    changes = {"imgsz": imgsz, **lengths, "batch": batch, "seed": seed}
     said = {"task": task, "base": base, "recipe": recipe, **changes}
     with _interruptible(out), _progress() as progress:
         if resume:
