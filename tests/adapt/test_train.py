@@ -14,15 +14,18 @@ import cv2
 import pytest
 import torch
 
-from lineproof.adapt import finetune, pipeline, sealing, trainer
+from lineproof.adapt import finetune, pipeline, schedule, sealing, trainer
+from lineproof.adapt.bases import start_from
 from lineproof.adapt.begin import Wish
 from lineproof.adapt.export_wish import ExportWish
 from lineproof.adapt.finetune import read_metrics
+from lineproof.adapt.frozen_prefix import FrozenPrefix
 from lineproof.adapt.network import read_safetensors
 from lineproof.adapt.own_base import export_base
 from lineproof.adapt.progress import EpochRow
-from lineproof.adapt.recipe import Geometry, Recipe
+from lineproof.adapt.recipe import Geometry, Recipe, load_recipe
 from lineproof.adapt.resume import load_state
+from lineproof.adapt.stages import Stage
 from lineproof.bundle.open import open_bundle
 from lineproof.bundle.reduced_decoding import ReducedDecoding
 from lineproof.cli.train import _text
@@ -255,24 +258,123 @@ def test_a_full_disk_is_one_line_and_the_epoch_before_stays(
     assert load_state(tmp_path / "run" / "state" / "last.pt").epochs_done == 1
 
 
-def test_too_little_memory_is_one_line(boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_too_little_memory_halves_the_batch_and_goes_on(
+    boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real = trainer._Loop._forward_backward
+
+    def hungry(self: trainer._Loop, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        if len(batch["img"]) > 1:
+            raise torch.OutOfMemoryError("tried to allocate 2.00 GiB")
+        return real(self, batch)
+
+    monkeypatch.setattr(trainer._Loop, "_forward_backward", hungry)
+    told = Told()
+    done = pipeline.train(boxes.root, tmp_path / "run", wish(imgsz=128, epochs=1), told)
+    assert done.record.recipe.batch == 1
+    assert done.record.recipe.nominal_batch == RECIPE.nominal_batch
+    said = [line for line in told.said if "memory" in line]
+    assert said == [
+        "warning: not enough memory for batches of 4 images: going on with 2",
+        "warning: not enough memory for batches of 2 images: going on with 1",
+    ]
+
+
+def test_too_little_memory_for_one_image_is_one_line(boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def hungry(self: object, batch: object) -> None:
         raise torch.OutOfMemoryError("tried to allocate 2.00 GiB")
 
     monkeypatch.setattr(trainer._Loop, "_forward_backward", hungry)
-    with pytest.raises(InputError, match="not enough memory for batches of 4 images of 64 px"):
+    with pytest.raises(InputError, match="not enough memory for one image of 64 px"):
         pipeline.train(boxes.root, tmp_path / "run", wish(), Told())
+    assert not (tmp_path / "run").exists()
+
+
+def _diverges_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = trainer._Loop._forward_backward
+    seen = [0]
+
+    def diverged(self: trainer._Loop, batch: dict[str, object]) -> dict[str, torch.Tensor]:
+        seen[0] += 1
+        factor = float("nan") if seen[0] > batches else 1.0
+        return {name: value * factor for name, value in real(self, batch).items()}
+
+    monkeypatch.setattr(trainer._Loop, "_forward_backward", diverged)
 
 
 def test_a_loss_that_is_no_number_stops_the_run(boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    real = trainer._Loop._forward_backward
-
-    def diverged(self: trainer._Loop, batch: dict[str, object]) -> dict[str, torch.Tensor]:
-        return {name: value * float("nan") for name, value in real(self, batch).items()}
-
-    monkeypatch.setattr(trainer._Loop, "_forward_backward", diverged)
+    _diverges_after(0, monkeypatch)
     with pytest.raises(GateError, match="training diverged in epoch 1"):
         pipeline.train(boxes.root, tmp_path / "run", wish(), Told())
+
+
+def test_a_loss_that_is_no_number_later_keeps_the_best_network_so_far(
+    boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    _diverges_after(7, monkeypatch)  # three batches an epoch: in the third
+    told = Told()
+    done = pipeline.train(boxes.root, tmp_path / "run", wish(), told)
+    assert done.record.status == "sealed"
+    assert done.record.best_epoch in (1, 2)
+    assert [line for line in told.said if "diverged in epoch 3" in line and "keeping epoch" in line]
+    assert load_state(tmp_path / "run" / "state" / "last.pt").finished
+
+
+STAGES = (
+    Stage(name="heads", train=("heads",), share=0.5),
+    Stage(name="all", share=0.5, rates={"stem": 0.1}),
+)
+
+
+@pytest.mark.parametrize("parts", ["boxes", "masks"])
+def test_frozen_parts_stay_as_they_are_until_their_stage(
+    parts: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+):
+    dataset: Dataset = request.getfixturevalue(parts)
+    told = Told(stop_after_epoch=2)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.train(dataset.root, tmp_path / "run", wish(stages=STAGES), told)
+    task = "segment" if parts == "masks" else "detect"
+    fresh = start_from("scratch", task, dataset.classes, seed=RECIPE.seed).network.state_dict()
+    state = load_state(tmp_path / "run" / "state" / "last.pt").model
+    assert {name.split(".")[1] for name in _moved(fresh, state)} == {"22"}
+    assert told.said[-1].startswith("stage heads: learning heads: ")
+    later = Told()
+    pipeline.resume(dataset.root, tmp_path / "run", "cpu", later)
+    assert [row.stage for row in told.rows + later.rows] == ["heads", "heads", "all", "all"]
+    end = load_state(tmp_path / "run" / "state" / "last.pt").model
+    assert {name.split(".")[1] for name in _moved(state, end)} >= {"0", "2", "9", "15", "22"}
+
+
+def _moved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> list[str]:
+    return [name for name, tensor in before.items() if not torch.equal(tensor.float(), after[name].float())]
+
+
+def test_a_still_image_passes_the_frozen_body_once(boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    runs = []
+    real = FrozenPrefix._run_prefix
+    monkeypatch.setattr(
+        FrozenPrefix, "_run_prefix", lambda self, images: runs.append(len(images)) or real(self, images)
+    )
+    recipe = load_recipe("heads").model_copy(update={"imgsz": 64, "epochs": 3, "batch": 4, "nominal_batch": 4})
+    pipeline.train(boxes.root, tmp_path / "run", Wish(recipe, base="scratch", device="cpu"), Told())
+    assert sum(runs) == 12
+
+
+def test_a_run_of_minutes_ends_on_time(boxes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A clock that moves half a second with every look at it."""
+    now = [0.0]
+
+    def look() -> float:
+        now[0] += 0.5
+        return now[0]
+
+    monkeypatch.setattr(schedule.time, "monotonic", look)
+    told = Told()
+    pipeline.train(boxes.root, tmp_path / "run", wish(epochs=None, minutes=1.0), told)
+    assert told.rows[-1].epochs == told.rows[-1].epoch
+    assert told.rows[-1].fitness is not None
+    assert load_state(tmp_path / "run" / "state" / "last.pt").finished
 
 
 def test_patience_ends_a_run_that_no_longer_gets_better(

@@ -18,7 +18,6 @@ from lineproof.adapt.bases import Start
 from lineproof.adapt.device import choose_device, choose_precision
 from lineproof.adapt.network import read_safetensors, save_network
 from lineproof.adapt.progress import EpochRow, TrainProgress
-from lineproof.adapt.recipe import Recipe
 from lineproof.adapt.resume import TrainingState, load_state, save_state
 from lineproof.adapt.run_folder import RunFolder, RunRecord
 from lineproof.adapt.trainer import Job, trainer_for
@@ -30,24 +29,42 @@ from lineproof.errors import InputError
 def finetune(
     start: Start,
     workspace: Workspace,
-    record: RunRecord,
     folder: RunFolder,
     progress: TrainProgress,
     *,
     device: str = "auto",
 ) -> BaseModel:
-    """Train as the record says and return the best network; goes on from the folder's state where there is one.
+    """Train as the folder's record says and return the best network; goes on from the folder's state where there is one.
 
-    Writes metrics.jsonl, best.safetensors and the state after every epoch, each whole or not at all.
+    Writes metrics.jsonl, best.safetensors and the state whenever it was validated, or once a minute, each whole or not
+    at all. Out of memory, it goes on from there with half the batch.
 
     Raises:
-        InputError: the device is not there, or the state is damaged.
+        InputError: the device is not there, the state is damaged, or memory does not suffice for one image.
         GateError: augmentation is not what was asked for, or training diverged.
     """
     state = load_state(folder.state) if folder.state.is_file() else None
-    if state is None or not state.finished:
-        _train(start, workspace, record, folder, progress, device, state)
+    fresh = {key: tensor.clone() for key, tensor in start.network.state_dict().items()}
+    while state is None or not state.finished:
+        try:
+            _train(start, workspace, folder.read(), folder, progress, device, state)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            progress.say(_halve_batch(folder, error))
+        state = load_state(folder.state) if folder.state.is_file() else None
+        start.network.load_state_dict(fresh)
     return read_safetensors(folder.best).network()
+
+
+def _halve_batch(folder: RunFolder, error: BaseException) -> str:
+    """Go on with half the images at a time and the same steps of the optimiser; raises InputError at one image."""
+    recipe = folder.read().recipe
+    if recipe.batch == 1:
+        raise InputError(
+            f"not enough memory for one image of {recipe.imgsz} px",
+            hint="train into another --out at a smaller --imgsz",
+        ) from error
+    folder.update(recipe=recipe.model_copy(update={"batch": recipe.batch // 2}))
+    return f"warning: not enough memory for batches of {recipe.batch} images: going on with {recipe.batch // 2}"
 
 
 def _train(
@@ -79,7 +96,7 @@ def _train(
         on_say=progress.say,
         on_stop=keeper.stop,
     )
-    with _quiet(folder.log), _memory_named(recipe):
+    with _quiet(folder.log):
         trainer_for(job).train()
 
 
@@ -128,18 +145,6 @@ def _read_rows(path: Path) -> list[str]:
 def read_metrics(path: Path) -> list[EpochRow]:
     """The epochs of a run."""
     return [EpochRow(**json.loads(line)) for line in _read_rows(path)]
-
-
-@contextmanager
-def _memory_named(recipe: Recipe) -> Iterator[None]:
-    """Running out of memory in words, with the remedy."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise InputError(
-            f"not enough memory for batches of {recipe.batch} images of {recipe.imgsz} px",
-            hint="train into another --out with a smaller --batch or --imgsz",
-        ) from error
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def train(data: Path, out: Path, wish: Wish, progress: TrainProgress) -> Trained
     with gone_unless_begun(folder):
         record = folder.read()
         workspace = prepare_workspace(dataset, record.task, folder.workspace)
-        network = finetune(start, workspace, record, folder, progress, device=wish.device)
+        network = finetune(start, workspace, folder, progress, device=wish.device)
         draw_curves(folder.curves, read_metrics(folder.metrics), folder.read().best_epoch)
         sealed = seal_run(folder, folder.bundle, network, dataset, progress)
     return Trained(folder, folder.read(), sealed)
@@ -56,7 +56,7 @@ def resume(data: Path, out: Path, device: str, progress: TrainProgress) -> Train
     folder, start = resume_run(dataset, out, progress)
     record = folder.read()
     workspace = prepare_workspace(dataset, record.task, folder.workspace)
-    network = finetune(start, workspace, record, folder, progress, device=device)
+    network = finetune(start, workspace, folder, progress, device=device)
     draw_curves(folder.curves, read_metrics(folder.metrics), folder.read().best_epoch)
     sealed = seal_run(folder, folder.bundle, network, dataset, progress, overwrite=True)
     return Trained(folder, folder.read(), sealed)

@@ -10,6 +10,9 @@ from lineproof.adapt.recipe import Recipe
 from lineproof.adapt.stages import Stage, stage_at, start_of
 
 
+_LONGEST_RISE = 0.1  # of a stage
+
+
 @dataclass(slots=True)
 class Schedule:
     """Progress from 0 to 1 and the learning rate that belongs to it; what `as_dict` gives is all of its state."""
@@ -67,10 +70,11 @@ class Schedule:
     def rate(self) -> float:
         """The learning rate as a share of lr0, before the group's own: a rise, then a fall to `lrf` within the stage."""
         recipe = self.recipe
-        since = self.steps - self.stage_first_step
-        rise = min((since + 1) / recipe.warmup_steps, 1.0) if recipe.warmup_steps else 1.0
         local = (self.progress - start_of(recipe.stages, self.stage_index)) / self.stage.share
         local = min(max(local, 0.0), 1.0)
+        since = self.steps - self.stage_first_step
+        # A short stage rises within its first tenth, whatever warmup_steps says.
+        rise = min(max((since + 1) / max(recipe.warmup_steps, 1), local / _LONGEST_RISE), 1.0)
         fall = (1 + math.cos(math.pi * local)) / 2 if recipe.schedule == "cosine" else 1 - local
         return rise * (recipe.lrf + (1 - recipe.lrf) * fall)
 

@@ -28,6 +28,7 @@ from ultralytics.nn.tasks import BaseModel
 from lineproof.adapt.augment import Augmentation, check_installed
 from lineproof.adapt.average import share_of_the_past
 from lineproof.adapt.device import Precision
+from lineproof.adapt.frozen_prefix import FrozenPrefix, frozen_layers, stands_still
 from lineproof.adapt.groups import set_modes, set_trainable, trainable_text
 from lineproof.adapt.images import TrainingImages
 from lineproof.adapt.isolation import cpu_threads
@@ -178,6 +179,9 @@ class _Loop:
         stage = self.schedule.stage
         set_trainable(self.model, stage.train)
         self.job.on_say(f"stage {stage.name}: learning {trainable_text(self.model, stage.train)}")
+        frozen = 0 if stage.frozen_statistics else frozen_layers(self.model, stage.train)
+        still = stands_still(self.job.recipe, self.job.augmentation)
+        self._prefix = FrozenPrefix(self.model, frozen) if still and frozen else None
 
     def _next_stage_when_due(self) -> None:
         """Fresh moments and a fresh average: those of the stage before speak of other tensors."""
@@ -288,7 +292,8 @@ class _Loop:
         """Gradients of one batch, added to those waiting; the loss is computed in float32, where boxes need it."""
         batch = self.preprocess_batch(batch)  # type: ignore[attr-defined]
         with self.job.precision.autocast():
-            predictions = self.model(batch["img"].contiguous(memory_format=torch.channels_last))
+            images = batch["img"].contiguous(memory_format=torch.channels_last)
+            predictions = self._prefix(images, batch["im_file"]) if self._prefix else self.model(images)
         loss, items = self.model.loss(batch, _as_float(predictions))
         self.loss_items = items
         self.loss_names = tuple(items)
@@ -319,6 +324,7 @@ class _Loop:
             self._closed = self.train_loader.dataset.transforms
 
     _closed: Any = None
+    _prefix: FrozenPrefix | None = None
     _kept_s: float = 0.0
     _validations_since_best: int = 0
 
