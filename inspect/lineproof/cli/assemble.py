@@ -18,6 +18,7 @@ from lineproof.inspector import Inspector
 from lineproof.ports import Engine
 from lineproof.rules.judge import Limit, compile_limits
 from lineproof.rules.tolerance import Rules
+from lineproof.rules.whole_frame import check_whole_frame
 
 _CPU_ONLY = ("cpu", "openvino")
 
@@ -32,8 +33,14 @@ class Callers:
 
 
 def bundle_limits(bundle: Bundle, rules: Rules) -> tuple[Limit, ...]:
-    """A line's rules resolved against the operating point sealed in the bundle."""
+    """A line's rules resolved against the operating point sealed in the bundle.
+
+    Raises:
+        SettingsError: a rule that cannot be meant for this bundle, such as an area of a classifier's whole frames.
+    """
     manifest = bundle.manifest
+    if manifest.task == "classify":
+        check_whole_frame(rules)
     return compile_limits(rules, manifest.classes, manifest.operating_point, manifest.score_floor)
 
 
@@ -43,12 +50,18 @@ def reduce_of(bundle: Bundle, regions: Sequence[Region]) -> Reduce:
 
 
 def ready_engine(
-    bundle: Bundle, limits: tuple[Limit, ...], provider: str = "auto", *, threads: int | None = None, max_batch: int = 1
+    bundle: Bundle,
+    limits: tuple[Limit, ...],
+    provider: str = "auto",
+    *,
+    threads: int | None = None,
+    max_batch: int = 1,
+    heat: bool = False,
 ) -> OnnxEngine:
     """An engine that is warmed up and has answered the bundle's probes as sealed; raises EngineError otherwise."""
     decisive_score = min((limit.review_score for limit in limits), default=None)
     engine = OnnxEngine.open(
-        bundle, provider, threads, decisive_score=decisive_score, max_batch=max_batch, warm=not bundle.probes
+        bundle, provider, threads, decisive_score=decisive_score, max_batch=max_batch, warm=not bundle.probes, heat=heat
     )
     replay_probes(engine, bundle)
     return engine
@@ -62,11 +75,15 @@ def open_inspector(
     *,
     regions: Sequence[Region] = (),
     callers: Callers = Callers(),
+    heat: bool = False,
 ) -> tuple[Inspector, Bundle]:
-    """Open, verify, warm up, replay the probes; only then is there an inspector."""
+    """Open, verify, warm up, replay the probes; only then is there an inspector.
+
+    With `heat`, which is for one caller, its engine is a `HeatEngine`.
+    """
     bundle = open_bundle(bundle_path)
     limits = bundle_limits(bundle, rules)  # before the engine: a wrong rule is reported at once
-    engine = _engine(bundle, limits, provider, regions, callers)
+    engine = _engine(bundle, limits, provider, regions, callers, heat=heat)
     provenance = Provenance(
         bundle_name=bundle.manifest.name,
         bundle_digest=bundle.digest,
@@ -78,7 +95,13 @@ def open_inspector(
 
 
 def _engine(
-    bundle: Bundle, limits: tuple[Limit, ...], provider: str, regions: Sequence[Region], callers: Callers
+    bundle: Bundle,
+    limits: tuple[Limit, ...],
+    provider: str,
+    regions: Sequence[Region],
+    callers: Callers,
+    *,
+    heat: bool = False,
 ) -> Engine:
     """The sealed engine, seeing the line's regions, in the shape that suits its callers and its hardware."""
 
@@ -87,7 +110,7 @@ def _engine(
 
     # A batch gains nothing on a CPU, where an open batch dimension costs a little: there, images run one by one.
     max_batch = 1 if provider in _CPU_ONLY or not _has_gpu() else max(callers.max_batch, len(regions), 1)
-    wide = ready_engine(bundle, limits, provider, max_batch=max_batch)
+    wide = ready_engine(bundle, limits, provider, max_batch=max_batch, heat=heat)
     if callers.at_once == 1:
         return seeing(wide)
     if wide.provider not in GPU_PROVIDERS:
