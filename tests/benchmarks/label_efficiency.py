@@ -10,9 +10,12 @@ test split, which neither has seen. Runs are appended to `--out` as they end; ca
 from __future__ import annotations
 
 import argparse
+import csv
+import itertools
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,21 +23,21 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import lineproof.adapt  # noqa: F401 (first: it switches off whatever calls home)
 import numpy as np
+from lineproof.data.nested import nested_order, nested_subsets
 from machine import machine
 from ultralytics import YOLO
 from ultralytics import settings as ultralytics_settings
 
+import lineproof.adapt  # noqa: F401 (first: it switches off whatever calls home)
 from lineproof.adapt.begin import Wish, begin_run
 from lineproof.adapt.checkpoint import read_checkpoint
 from lineproof.adapt.export import export_onnx
-from lineproof.adapt.finetune import finetune
+from lineproof.adapt.finetune import finetune, read_metrics
 from lineproof.adapt.network import Weights, read_safetensors
 from lineproof.adapt.recipe import load_recipe, with_changes
 from lineproof.adapt.workspace import choose_task, prepare_workspace
 from lineproof.data.dataset import Dataset, open_dataset, write_dataset
-from lineproof.data.nested import nested_order, nested_subsets
 from lineproof.data.subset import samples_of
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.proof.average_precision import average_precision
@@ -69,13 +72,14 @@ def subset(data: Path, size: int, seed: int, val: int, out: Path) -> Dataset:
 
 
 def train_lineproof(dataset: Dataset, args: argparse.Namespace, folder: Path) -> tuple[Weights, dict[str, object]]:
-    changes = {"imgsz": args.imgsz, "minutes": args.minutes, "seed": args.seed}
-    recipe = with_changes(load_recipe(args.recipe), **changes)
+    length = {"epochs": args.epochs, "validations": args.epochs} if args.epochs else {"minutes": args.minutes}
+    recipe = with_changes(load_recipe(args.recipe), imgsz=args.imgsz, batch=16, seed=args.seed, **length)
     run, start = begin_run(dataset, folder / "run", Wish(recipe, str(args.base), None, "cpu"), Silent())
     workspace = prepare_workspace(dataset, run.read().task, run.workspace)
     finetune(start, workspace, run, Silent(), device="cpu")
-    epochs = len(run.metrics.read_text().splitlines())
-    return read_safetensors(run.best), {"epochs": epochs, "kept": run.read().best_epoch}
+    took = [row.train_s + row.val_s for row in read_metrics(run.metrics)]
+    facts = {"epochs": len(took), "epoch_s": round(statistics.median(took[1:] or took), 2)}
+    return read_safetensors(run.best), {**facts, "kept": run.read().best_epoch}
 
 
 def train_stock(dataset: Dataset, args: argparse.Namespace, folder: Path) -> tuple[Weights, dict[str, object]]:
@@ -83,12 +87,16 @@ def train_stock(dataset: Dataset, args: argparse.Namespace, folder: Path) -> tup
     ultralytics_settings.update({"sync": False})
     workspace = prepare_workspace(dataset, choose_task(dataset, None), folder / "workspace")
     model = YOLO(args.base.with_suffix(".pt"))
+    length = {"epochs": args.epochs} if args.epochs else {"time": args.minutes / 60}
     model.train(
-        data=str(workspace.yaml), imgsz=args.imgsz, time=args.minutes / 60, seed=args.seed, device="cpu",
-        project=str(folder), name="run", plots=False, verbose=False,
+        data=str(workspace.yaml), imgsz=args.imgsz, seed=args.seed, device="cpu", project=str(folder), name="run",
+        plots=False, verbose=False, **length,
     )  # fmt: skip
-    epochs = len((folder / "run" / "results.csv").read_text().splitlines()) - 1
-    return read_checkpoint(folder / "run" / "weights" / "best.pt"), {"epochs": epochs}
+    with (folder / "run" / "results.csv").open() as file:
+        ends = [0.0, *(float(row["time"]) for row in csv.DictReader(file))]
+    took = [after - before for before, after in itertools.pairwise(ends)]
+    facts = {"epochs": len(took), "epoch_s": round(statistics.median(took[1:] or took), 2)}
+    return read_checkpoint(folder / "run" / "weights" / "best.pt"), facts
 
 
 def measure(weights: Weights, dataset: Dataset, imgsz: int) -> dict[str, object]:
@@ -106,7 +114,8 @@ def measure(weights: Weights, dataset: Dataset, imgsz: int) -> dict[str, object]
 
 
 def child(args: argparse.Namespace) -> None:
-    os.sched_setaffinity(0, {args.core})
+    if args.core is not None:
+        os.sched_setaffinity(0, {args.core})
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         dataset = subset(args.data, args.size, args.seed, args.val, folder / "data")
@@ -115,7 +124,8 @@ def child(args: argparse.Namespace) -> None:
         seconds = time.monotonic() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         row = {"trainer": args.child, "size": args.size, "seed": args.seed, "seconds": round(seconds, 1)}
-        print(json.dumps({**row, "peak_mib": round(peak), **facts, **measure(weights, dataset, args.imgsz)}))
+        figures = {} if args.no_figures else measure(weights, dataset, args.imgsz)
+        print(json.dumps({**row, "peak_mib": round(peak), **facts, **figures}))  # noqa: T201
 
 
 def pair(args: argparse.Namespace, size: int, seed: int) -> list[dict[str, object]]:
@@ -174,6 +184,8 @@ def main() -> None:
     parser.add_argument("--val", type=int, default=100, help="validation images, where there is no test split")
     parser.add_argument("--trainers", nargs="+", default=TRAINERS, choices=TRAINERS)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--epochs", type=int, help="of a child: a length in epochs, each validated, instead of minutes")
+    parser.add_argument("--no-figures", action="store_true", help="of a child: time and memory alone")
     parser.add_argument("--child", choices=TRAINERS)
     parser.add_argument("--core", type=int)
     parser.add_argument("--size", type=int)
@@ -196,11 +208,11 @@ def main() -> None:
                 for row in pair(args, size, seed):
                     file.write(json.dumps(row) + "\n")
                     figures = f"mAP50 {row['map50']:.3f}  mAP50-95 {row['map50_95']:.3f}  {row['epochs']} epochs"
-                    print(f"{row['trainer']:10} {size:4} images, seed {seed}: {figures}", flush=True)
+                    print(f"{row['trainer']:10} {size:4} images, seed {seed}: {figures}", flush=True)  # noqa: T201
     rows = [json.loads(line) for line in args.out.read_text().splitlines()]
     for key in ("map50", "map50_95", "mask_map50", "mask_map50_95"):
         if any(key in row for row in rows):
-            print("\n".join(table([row for row in rows if "trainer" in row], key)))
+            print("\n".join(table([row for row in rows if "trainer" in row], key)))  # noqa: T201
 
 
 if __name__ == "__main__":
