@@ -21,11 +21,11 @@ def draw_plane(path: Path, gap: Gap, verdict: str) -> None:
     points = np.concatenate([gap.plane_a, gap.plane_b])
     colours = np.array([_A] * len(gap.a) + [_B] * len(gap.b))
     order = np.random.default_rng(0).permutation(len(points))  # no set hides the other
-    axes.scatter(*points[order].T, s=14, c=colours[order], alpha=0.6, linewidths=0)
+    axes.scatter(points[order, 0], points[order, 1], s=14, c=colours[order], alpha=0.6, linewidths=0)
     rows = gap.outside.rows
     if len(rows):
         ringed = gap.plane_b[rows]
-        axes.scatter(*ringed.T, s=40, facecolors="none", edgecolors=_INK, linewidths=0.8)
+        axes.scatter(ringed[:, 0], ringed[:, 1], s=40, facecolors="none", edgecolors=_INK, linewidths=0.8)
     for colour, letter, side in ((_A, "A", gap.a), (_B, "B", gap.b)):
         axes.scatter([], [], s=30, c=colour, label=f"{letter}  {side.name}, {len(side)} images")
     axes.scatter([], [], s=40, facecolors="none", edgecolors=_INK, label=f"outside A: {len(rows)}")

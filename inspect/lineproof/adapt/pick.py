@@ -31,7 +31,6 @@ class Judge:
 
     engine: Engine
     thresholds: tuple[Threshold, ...]  # by class id
-    floor: float  # the lowest score the engine keeps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +91,7 @@ def pick_next(
     clusters, seen = _clusters(pool, annotated, progress, twins=twins)
     points, known = _points(pool, annotated, backbone, progress)
     found = [_detect(judge, path) for path in progress(pool.paths, "inspecting")]
-    doubts = [Doubt(1.0, ()) if judge is None else doubt_of(each, judge.thresholds, judge.floor) for each in found]
+    doubts = [Doubt(1.0, ()) if judge is None else doubt_of(each, judge.thresholds) for each in found]
     values = np.array([doubt.value for doubt in doubts])
     chosen = choose(points, count, annotated=known, doubt=values, clusters=clusters, seen=seen)
     usual = _usual_distance(points)

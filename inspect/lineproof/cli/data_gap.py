@@ -13,6 +13,7 @@ from lineproof.cli.output import JsonFlag, emit, require_extra, say, tracked
 
 if TYPE_CHECKING:
     from lineproof.adapt.gap import Compared
+    from lineproof.core import Image
 
 SHOWN_OUTSIDE = 40
 _MODULES = ("torch", "ultralytics", "timm", "matplotlib")
@@ -117,7 +118,7 @@ def _write(out: Path, compared: Compared, result: dict[str, object]) -> dict[str
     return {name: str(path) for name, path in files.items()}
 
 
-def _sheet(compared: Compared):  # noqa: ANN202 (an image; numpy is not imported before the verb runs)
+def _sheet(compared: Compared) -> Image:
     """Each image outside, and beside it what A has nearest."""
     from lineproof.data.picture_sheet import Picture, draw_pictures
 

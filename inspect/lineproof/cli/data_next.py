@@ -13,6 +13,7 @@ from lineproof.cli.output import JsonFlag, emit, require_extra, say, tracked
 
 if TYPE_CHECKING:
     from lineproof.adapt.pick import Judge, Pick, Picked
+    from lineproof.core import Image
     from lineproof.data.image_set import ImageSet
 
 SHOWN, DRAWN = 10, 60
@@ -105,7 +106,7 @@ def _judge(source: Path, provider: str) -> Judge:
     sealed = open_bundle(RunFolder(source).bundle if (source / "run.json").is_file() else source)
     manifest = sealed.manifest
     engine = ready_engine(sealed, bundle_limits(sealed, Rules()), provider)
-    return Judge(engine, tuple(manifest.operating_point[name] for name in manifest.classes), manifest.score_floor)
+    return Judge(engine, tuple(manifest.operating_point[name] for name in manifest.classes))
 
 
 def _write(out: Path, picked: Picked, judge: Judge | None) -> dict[str, str]:
@@ -129,7 +130,7 @@ def _write(out: Path, picked: Picked, judge: Judge | None) -> dict[str, str]:
     return {name: str(path) for name, path in files.items()}
 
 
-def _sheet(picks: tuple[Pick, ...], picked: Picked, judge: Judge | None):  # noqa: ANN202 (an image; numpy comes later)
+def _sheet(picks: tuple[Pick, ...], picked: Picked, judge: Judge | None) -> Image:
     from lineproof.adapt.pick import shown_detections
     from lineproof.core import Detections
     from lineproof.data.picture_sheet import Picture, draw_pictures

@@ -9,7 +9,6 @@ from lineproof.data.pick import choose, doubt_of
 from lineproof.data.pick.words import reason
 
 LIMITS = (Threshold(0.6, 0.3), Threshold(0.9, 0.9))
-FLOOR = 0.05
 
 
 def scores(*rows: tuple[float, int]) -> Detections:
@@ -17,7 +16,7 @@ def scores(*rows: tuple[float, int]) -> Detections:
 
 
 def doubt(*rows: tuple[float, int]) -> float:
-    return doubt_of(scores(*rows), LIMITS, FLOOR).value
+    return doubt_of(scores(*rows), LIMITS).value
 
 
 def test_doubt_is_highest_in_the_review_band_and_falls_to_both_sides():
@@ -27,7 +26,22 @@ def test_doubt_is_highest_in_the_review_band_and_falls_to_both_sides():
     assert below == sorted(below, reverse=True)
     assert above == sorted(above, reverse=True)
     assert max(below[0], above[0]) < 0.75
-    assert [doubt((0.05, 0)), doubt((1.0, 0)), doubt()] == pytest.approx([0, 0, 0], abs=1e-6)
+    assert doubt() == 0
+    assert max(doubt((0.0, 0)), doubt((1.0, 0))) < 0.01
+
+
+def test_a_detection_is_half_as_doubtful_at_a_third_of_the_odds():
+    odds = 0.3 / 0.7 / 3
+    third = odds / (1 + odds)
+    assert doubt_of(scores((third + 1e-6, 0)), LIMITS).value == pytest.approx((0.5 + 0.5 / 1.5) / 2, abs=1e-3)
+    assert doubt_of(scores((third + 1e-6, 0)), LIMITS).rows == (0,)
+    assert doubt_of(scores((third - 1e-3, 0)), LIMITS).rows == ()
+
+
+def test_a_clear_detection_of_a_model_with_low_thresholds_is_no_doubt():
+    """Thresholds of a real bundle of the demo: 0.04 and 0.04."""
+    low = (Threshold(0.0394, 0.0394),)
+    assert doubt_of(scores((0.6, 0)), low).value < 0.1 < doubt_of(scores((0.05, 0)), low).value
 
 
 def test_a_class_without_a_band_is_doubtful_at_its_threshold():
@@ -45,7 +59,7 @@ def test_fifty_weak_boxes_are_less_doubt_than_one_in_the_band():
 
 
 def test_the_most_doubtful_detection_comes_first():
-    assert doubt_of(scores((0.95, 0), (0.25, 0), (0.4, 0)), LIMITS, FLOOR).rows == (2, 1)
+    assert doubt_of(scores((0.95, 0), (0.25, 0), (0.4, 0)), LIMITS).rows == (2, 1)
 
 
 def clusters(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -112,10 +126,10 @@ def test_more_asked_for_than_there_are():
 
 def test_reasons_in_words():
     found = scores((0.42, 0), (0.95, 0), (0.31, 0))
-    told = reason(found, doubt_of(found, LIMITS, FLOOR), ("scratch", "pit"), LIMITS, 2.04)
+    told = reason(found, doubt_of(found, LIMITS), ("scratch", "pit"), LIMITS, 2.04)
     assert told.startswith("doubts scratch 0.42 (in doubt around 0.30–0.60) and 1 more; unlike anything annotated")
     assert "2.0 ×" in told
-    assert reason(scores(), doubt_of(scores(), LIMITS, FLOOR), ("scratch", "pit"), LIMITS, None) == (
+    assert reason(scores(), doubt_of(scores(), LIMITS), ("scratch", "pit"), LIMITS, None) == (
         "nothing found; the first of all"
     )
-    assert reason(scores(), doubt_of(scores(), LIMITS, FLOOR), (), (), 0.5) == "close to another (0.5 ×)"
+    assert reason(scores(), doubt_of(scores(), LIMITS), (), (), 0.5) == "close to another (0.5 ×)"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lineproof.data.gap.space import F64, distances
 
@@ -23,7 +24,13 @@ class Chosen:
 
 
 def choose(
-    pool: F64, count: int, *, annotated: F64, doubt: F64, clusters: Sequence[int], seen: Sequence[int] = ()
+    pool: F64,
+    count: int,
+    *,
+    annotated: F64,
+    doubt: F64,
+    clusters: Sequence[int] | NDArray[np.intp],
+    seen: Collection[int] = (),
 ) -> list[Chosen]:
     """Up to `count` rows of the pool `(n, k)`, the most urgent first.
 
@@ -46,11 +53,11 @@ def choose(
     return chosen
 
 
-def _furthest(urgency: F64, free: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> int:
+def _furthest(urgency: F64, free: NDArray[np.bool_]) -> int:
     return int(np.where(free, urgency, -1).argmax())
 
 
-def _central(pool: F64, weight: F64, free: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> int:
+def _central(pool: F64, weight: F64, free: NDArray[np.bool_]) -> int:
     """The first of all: the most doubtful, and of several the most ordinary."""
     ordinary = -distances(pool, pool.mean(0, keepdims=True))[:, 0]
     best = np.lexsort((ordinary, np.where(free, weight, -1)))
