@@ -71,7 +71,7 @@ def test_the_doubtful_come_first_with_reasons_and_a_sheet(bundle, pool, tmp_path
     assert [row["rank"] for row in rows] == ["1", "2", "3", "4", "5"]
     assert float(rows[0]["uncertainty"]) > 0.7
     assert float(rows[4]["uncertainty"]) < 0.01
-    assert rows[0]["reason"].startswith("doubts blue 0.71 (in doubt around 0.60–0.80)")
+    assert rows[0]["reason"].startswith("doubts blue 0.71 (for review from 0.60 to 0.80)")
     assert "5 of 9 images to annotate next" in text
     assert [row["image"] for row in json.loads((out / "next.json").read_text("utf-8"))] == [r["image"] for r in rows]
     sheet = cv2.imread(str(out / "next.png")).astype(int)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lineproof.adapt.gap import Compared
     from lineproof.core import Image
 
-SHOWN_OUTSIDE = 40
+SHOWN_OUTSIDE = 24
 _MODULES = ("torch", "ultralytics", "timm", "matplotlib")
 
 

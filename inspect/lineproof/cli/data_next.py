@@ -133,6 +133,7 @@ def _write(out: Path, picked: Picked, judge: Judge | None) -> dict[str, str]:
 def _sheet(picks: tuple[Pick, ...], picked: Picked, judge: Judge | None) -> Image:
     from lineproof.adapt.pick import shown_detections
     from lineproof.core import Detections
+    from lineproof.data.pick.words import doubts
     from lineproof.data.picture_sheet import Picture, draw_pictures
 
     cells = []
@@ -140,7 +141,7 @@ def _sheet(picks: tuple[Pick, ...], picked: Picked, judge: Judge | None) -> Imag
         found = Detections.empty() if judge is None else shown_detections(pick, judge.thresholds)
         doubt = "" if judge is None else f"  doubt {pick.doubt.value:.2f}"
         new = "" if pick.times_typical is None else f"  new {pick.times_typical:.1f} x"
-        told = "" if judge is None else pick.reason.split("; ")[0].replace("–", "-")
+        told = "" if judge is None else doubts(pick.found, pick.doubt, judge.engine.classes)
         cells.append(Picture(pick.image, (f"{pick.rank}{doubt}{new}", told), pick.title, found=found))
     title = f"annotate next: {len(picks)} of {picked.pool} images"
     return draw_pictures(cells, title, classes=judge.engine.classes if judge else ())
@@ -149,8 +150,9 @@ def _sheet(picks: tuple[Pick, ...], picked: Picked, judge: Judge | None) -> Imag
 def _text(picked: Picked, annotated: ImageSet, files: dict[str, str]) -> str:
     lines = [f"{len(picked.picks)} of {picked.pool} images to annotate next"]
     if len(annotated):
-        near = f", {picked.near_annotated} of the others show the same place" if picked.near_annotated else ""
-        lines[0] += f"; {len(annotated)} are annotated already{near}"
+        lines[0] += f"; {len(annotated)} are annotated already"
+    if picked.near_annotated:
+        lines.append(f"{picked.near_annotated} are not offered: they show the same place as an annotated image")
     lines += [f"{pick.rank:4}  {pick.title}  {pick.reason}" for pick in picked.picks[:SHOWN]]
     if len(picked.picks) > SHOWN:
         lines.append(f"      … and {len(picked.picks) - SHOWN} more")

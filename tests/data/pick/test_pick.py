@@ -127,7 +127,7 @@ def test_more_asked_for_than_there_are():
 def test_reasons_in_words():
     found = scores((0.42, 0), (0.95, 0), (0.31, 0))
     told = reason(found, doubt_of(found, LIMITS), ("scratch", "pit"), LIMITS, 2.04)
-    assert told.startswith("doubts scratch 0.42 (in doubt around 0.30–0.60) and 1 more; unlike anything annotated")
+    assert told.startswith("doubts scratch 0.42 and 1 more (for review from 0.30 to 0.60); unlike anything annotated")
     assert "2.0 ×" in told
     assert reason(scores(), doubt_of(scores(), LIMITS), ("scratch", "pit"), LIMITS, None) == (
         "nothing found; the first of all"

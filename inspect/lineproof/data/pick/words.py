@@ -22,20 +22,27 @@ def reason(
     `times_typical` is its distance from everything annotated or chosen before, in typical distances; None for the first
     of all. Without a model, `classes` are empty.
     """
-    return "; ".join(part for part in (_doubts(found, doubt, classes, thresholds), _newness(times_typical)) if part)
+    told = [doubts(found, doubt, classes) + _band(found, doubt, thresholds)] if classes else []
+    return "; ".join([*told, _newness(times_typical)])
 
 
-def _doubts(found: Detections, doubt: Doubt, classes: Sequence[str], thresholds: Sequence[Threshold]) -> str:
-    if not classes:
-        return ""
+def doubts(found: Detections, doubt: Doubt, classes: Sequence[str]) -> str:
+    """What the model doubts most, in a few words."""
     if not doubt.rows:
         return "nothing found" if not len(found) else f"sure of what it found, {count(len(found), 'detection')}"
     first = doubt.rows[0]
-    class_id = int(found.class_id[first])
-    limit = thresholds[class_id]
-    band = f"{limit.review_score:.2f}" + (f"–{limit.score:.2f}" if limit.score > limit.review_score else "")
     more = f" and {len(doubt.rows) - 1} more" if len(doubt.rows) > 1 else ""
-    return f"doubts {classes[class_id]} {found.score[first]:.2f} (in doubt around {band}){more}"
+    return f"doubts {classes[int(found.class_id[first])]} {found.score[first]:.2f}{more}"
+
+
+def _band(found: Detections, doubt: Doubt, thresholds: Sequence[Threshold]) -> str:
+    """Where the decision about the most doubtful detection would turn."""
+    if not doubt.rows:
+        return ""
+    limit = thresholds[int(found.class_id[doubt.rows[0]])]
+    if limit.score > limit.review_score:
+        return f" (for review from {limit.review_score:.2f} to {limit.score:.2f})"
+    return f" (counts from {limit.score:.2f})"
 
 
 def _newness(times_typical: float | None) -> str:
