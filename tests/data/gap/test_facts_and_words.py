@@ -83,6 +83,15 @@ def test_words_say_when_nothing_was_found():
     assert not differing(gap)
 
 
+def test_light_that_only_the_pixels_show_is_not_called_no_difference():
+    gap = measure_gap(*sides(gain=0.6))
+    assert gap.test.p > 0.05
+    assert verdict(gap) == "alike to the network"
+    text = gap_text(gap)
+    assert "light differs, B is darker" in text
+    assert "should hold" not in text
+
+
 def test_few_groups_are_said_to_prove_little():
     a, b = sides()
     few = [Side(s.name, s.features[:8], s.facts[:8], s.groups[:8]) for s in (a, b)]

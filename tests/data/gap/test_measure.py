@@ -154,3 +154,12 @@ def test_too_few_to_say_anything(small, words):
         measure_gap(small, side(1, 20, "b"))
     with pytest.raises(InputError, match=words):
         measure_gap(side(1, 20, "b"), small)
+
+
+def test_features_of_one_direction_still_have_a_plane():
+    line = np.linspace(0, 1, 20)[:, None] * np.ones((1, 6))
+    a, b = side(0, 20, "a"), side(1, 20, "b")
+    gap = measure_gap(
+        Side("a", line.astype(np.float32), a.facts, a.groups), Side("b", line.astype(np.float32), b.facts, b.groups)
+    )
+    assert gap.plane_a.shape == gap.plane_b.shape == (20, 2)

@@ -12,6 +12,7 @@ from lineproof.data.gap.outside import QUANTILE
 SIGNIFICANT = 0.05
 # Areas under the curve of two normal distributions 0.74 and 1.8 standard deviations apart.
 SMALL_AUC, LARGE_AUC = 0.7, 0.9
+FEW_GROUPS = 20
 
 # What a fact is about, where it has another name.
 _SUBJECTS = {"brightness": "light", "width": "size", "height": "size"}
@@ -26,9 +27,9 @@ _REMEDIES = {
 
 
 def verdict(gap: Gap) -> str:
-    """`no difference found`, `small difference`, `clear difference` or `very different`."""
+    """`no difference found`, `alike to the network`, `small difference`, `clear difference` or `very different`."""
     if gap.test.p > SIGNIFICANT:
-        return "no difference found"
+        return "alike to the network" if differing(gap) else "no difference found"
     if gap.auc < SMALL_AUC:
         return "small difference"
     return "clear difference" if gap.auc < LARGE_AUC else "very different"
@@ -113,19 +114,24 @@ def _advice(gap: Gap) -> Iterator[str]:
     found = verdict(gap)
     if found == "no difference found":
         yield "Figures measured on A should hold for B as far as these images can tell."
-        if min(gap.a.group_count, gap.b.group_count) < 20:
-            yield "With fewer than 20 groups in a set only a large difference would be seen: add images before relying on it."
+    elif found == "alike to the network":
+        yield "The network hardly notices what differs, so figures from A may hold: measure the bundle on some of B to be sure."
     elif found == "small difference":
         yield "The sets overlap for the most part: measure the bundle on B before relying on figures from A."
     else:
         yield "Figures measured on A do not speak for B: annotate some of B, measure there, and train with them."
+    if gap.test.p > SIGNIFICANT and min(gap.a.group_count, gap.b.group_count) < FEW_GROUPS:
+        yield (
+            f"With fewer than {FEW_GROUPS} groups in a set only a large difference would be seen: "
+            "add images before relying on it."
+        )
     subjects: dict[str, list[FactGap]] = {}
     for fact in differing(gap):
         subjects.setdefault(_SUBJECTS.get(fact.measure.name, fact.measure.name), []).append(fact)
     for subject, facts in subjects.items():
         figures = ", ".join(f"{f.measure.name} {f.a:.4g} against {f.b:.4g} {f.measure.unit}" for f in facts)
         yield f"{subject} differs, B is {' and '.join(f.word for f in facts)} ({figures}): {_REMEDIES[subject]}."
-    if found != "no difference found" and not differing(gap):
+    if gap.test.p <= SIGNIFICANT and not differing(gap):
         yield "Light, sharpness, noise and size are alike: what differs is what is shown – other parts, surfaces or poses."
     if len(gap.outside.rows) > max(3.0, 3 * (1 - QUANTILE) * len(gap.b)):
         yield "Annotate the images outside first: nothing like them was trained on."
