@@ -20,8 +20,10 @@ _MODULES = ("torch", "ultralytics", "timm", "matplotlib")
 
 
 def gap(
-    a: Annotated[Path, typer.Argument(help="a dataset, or a folder of images: what is known", show_default=False)],
-    b: Annotated[Path, typer.Argument(help="the same: what is compared with it", show_default=False)],
+    a: Annotated[
+        Path, typer.Argument(metavar="A", help="a dataset, or a folder of images: what is known", show_default=False)
+    ],
+    b: Annotated[Path, typer.Argument(metavar="B", help="the same: what is compared with it", show_default=False)],
     split_a: Annotated[str, typer.Option(help="only this split of A: train, val, test")] = "all",
     split_b: Annotated[str, typer.Option(help="only this split of B")] = "all",
     base: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,9 +88,10 @@ def _annotated(source: Path | None, dataset: Path | None) -> Path | None:
     """The dataset named, or the one a training run was trained on, if it is still there."""
     if dataset is not None or source is None or not (source / "run.json").is_file():
         return dataset
-    from lineproof.adapt.run_folder import RunFolder
-
-    trained_on = Path(RunFolder.existing(source).read().dataset)
+    try:  # any kind of run says it, whatever else its record holds
+        trained_on = Path(json.loads((source / "run.json").read_bytes())["dataset"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
     if trained_on.is_dir():
         return trained_on
     say(f"lineproof: {trained_on}, which the run was trained on, is not there: name it with --dataset")
