@@ -5,7 +5,9 @@ from __future__ import annotations
 import typer
 
 from lineproof.cli.data_check import check, show, split, stats, synth
+from lineproof.cli.data_gap import gap
 from lineproof.cli.data_import import import_
+from lineproof.cli.data_next import next_
 
 app = typer.Typer(name="data", help="Import, check, split, look at and draw datasets.", no_args_is_help=True)
 app.command("import")(import_)
@@ -14,3 +16,5 @@ app.command()(split)
 app.command()(show)
 app.command()(stats)
 app.command()(synth)
+app.command()(gap)
+app.command("next")(next_)

@@ -12,26 +12,26 @@ from lineproof.atomic import write_bytes
 from lineproof.core import Image, Sample
 from lineproof.core.decode import read_image
 from lineproof.data.dataset import Dataset
+from lineproof.data.lettering import FAINT, INK, PAPER, fitting, width_px, write
 from lineproof.data.palette import GOOD, Colour, class_colour
 from lineproof.errors import ImageError, InputError
 
 CELL_WH, CAPTION_PX, GAP_PX, HEAD_PX = (232, 196), 36, 10, 64
 SMALLEST_PX = 14  # a defect drawn smaller than this gets a ring, or nobody finds it
-_PAPER: Colour = (38, 34, 32)
-_CARD: Colour = (52, 47, 44)
-_INK: Colour = (235, 235, 235)
-_FAINT: Colour = (165, 160, 155)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+CARD: Colour = (52, 47, 44)
 
 
 def draw_sheet(dataset: Dataset, samples: list[Sample], title: str) -> Image:
     """A grid `(H, W, 3)` of the samples with masks or boxes, class names and file names; good parts are marked OK."""
-    columns = _columns(len(samples))
+    columns = columns_for(len(samples))
     rows = math.ceil(len(samples) / columns)
     step_x, step_y = CELL_WH[0] + GAP_PX, CELL_WH[1] + CAPTION_PX + GAP_PX
     width = columns * step_x + GAP_PX
-    head = _head(dataset, title, width)
-    body = np.full((rows * step_y + GAP_PX, width, 3), _PAPER, np.uint8)
+    entries = [(class_colour(i), name) for i, name in enumerate(dataset.classes)]
+    if any(sample.ok for sample in dataset.samples):
+        entries = [(GOOD, "OK"), *entries]
+    head = draw_head(title, entries, width)
+    body = np.full((rows * step_y + GAP_PX, width, 3), PAPER, np.uint8)
     for index, sample in enumerate(samples):
         y, x = GAP_PX + index // columns * step_y, GAP_PX + index % columns * step_x
         body[y : y + CELL_WH[1] + CAPTION_PX, x : x + CELL_WH[0]] = _cell(dataset, sample)
@@ -73,7 +73,7 @@ def draw_truth(image: Image, sample: Sample, scale: float) -> Image:
     return drawn
 
 
-def _columns(count: int) -> int:
+def columns_for(count: int) -> int:
     """About as wide as high on a screen, with few empty places in the last row."""
     near = max(3, math.ceil(math.sqrt(1.3 * count)))
     return min((near, near - 1, near + 1), key=lambda columns: -count % columns) if count > 3 else 3
@@ -81,78 +81,61 @@ def _columns(count: int) -> int:
 
 def _cell(dataset: Dataset, sample: Sample) -> Image:
     """One image with its caption."""
-    cell = np.full((CELL_WH[1] + CAPTION_PX, CELL_WH[0], 3), _CARD, np.uint8)
+    cell = np.full((CELL_WH[1] + CAPTION_PX, CELL_WH[0], 3), CARD, np.uint8)
+    draw_in_cell(cell, sample)
+    _caption(cell, dataset, sample)
+    return cell
+
+
+def draw_in_cell(cell: Image, sample: Sample) -> None:
+    """Put the image with its truth into the upper part of a cell, or say that it cannot be read."""
     try:
         image = read_image(sample.image)
     except ImageError:
-        _write(cell, "cannot be read", (8, CELL_WH[1] // 2), (60, 80, 250), 0.5)
-    else:
-        height, width = image.shape[:2]
-        scale = min(CELL_WH[0] / width, CELL_WH[1] / height)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        drawn = draw_truth(np.asarray(cv2.resize(image, size, interpolation=how), np.uint8), sample, scale)
-        x, y = (CELL_WH[0] - size[0]) // 2, (CELL_WH[1] - size[1]) // 2
-        cell[y : y + size[1], x : x + size[0]] = drawn
-    _caption(cell, dataset, sample)
-    return cell
+        write(cell, "cannot be read", (8, CELL_WH[1] // 2), (60, 80, 250), 0.5)
+        return
+    height, width = image.shape[:2]
+    scale = min(CELL_WH[0] / width, CELL_WH[1] / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    drawn = draw_truth(np.asarray(cv2.resize(image, size, interpolation=how), np.uint8), sample, scale)
+    x, y = (CELL_WH[0] - size[0]) // 2, (CELL_WH[1] - size[1]) // 2
+    cell[y : y + size[1], x : x + size[0]] = drawn
 
 
 def _caption(cell: Image, dataset: Dataset, sample: Sample) -> None:
     """What is on it, then the file name and its split."""
     baseline = CELL_WH[1] + 14
     if sample.ok:
-        _write(cell, "OK", (6, baseline), GOOD, 0.45, 2)
-    room = CELL_WH[0] - 6 - (_width(sample.split, 0.38) + 8 if sample.split else 0)
+        write(cell, "OK", (6, baseline), GOOD, 0.45, 2)
+    room = CELL_WH[0] - 6 - (width_px(sample.split, 0.38) + 8 if sample.split else 0)
     x, classes = 6, sorted(set(sample.truth.class_id.tolist()))
     for place, class_id in enumerate(classes):
         count = int((sample.truth.class_id == class_id).sum())
         text = dataset.classes[class_id] + (f" x{count}" if count > 1 else "")
-        if x + _width(text, 0.42) > room:
-            _write(cell, f"+{len(classes) - place}", (min(x, room - 16), baseline), _FAINT, 0.42)
+        if x + width_px(text, 0.42) > room:
+            write(cell, f"+{len(classes) - place}", (min(x, room - 16), baseline), FAINT, 0.42)
             break
-        _write(cell, text, (x, baseline), class_colour(class_id), 0.42)
-        x += _width(text, 0.42) + 10
+        write(cell, text, (x, baseline), class_colour(class_id), 0.42)
+        x += width_px(text, 0.42) + 10
     if sample.split:
-        _write(cell, sample.split, (CELL_WH[0] - _width(sample.split, 0.38) - 6, baseline), _FAINT, 0.38)
-    _write(cell, _fit(dataset.name_of(sample), CELL_WH[0] - 12, 0.36), (6, baseline + 16), _FAINT, 0.36)
+        write(cell, sample.split, (CELL_WH[0] - width_px(sample.split, 0.38) - 6, baseline), FAINT, 0.38)
+    write(cell, fitting(dataset.name_of(sample), CELL_WH[0] - 12, 0.36), (6, baseline + 16), FAINT, 0.36)
 
 
-def _head(dataset: Dataset, title: str, width: int) -> Image:
+def draw_head(title: str, entries: list[tuple[Colour, str]], width: int) -> Image:
     """The title and the legend, in as many lines as it takes."""
-    entries = [(class_colour(i), name) for i, name in enumerate(dataset.classes)]
-    if any(sample.ok for sample in dataset.samples):
-        entries = [(GOOD, "OK"), *entries]
     places, x, line = [], GAP_PX + 4, 0
     for _, text in entries:
-        needed = 22 + _width(text, 0.5) + 18
+        needed = 22 + width_px(text, 0.5) + 18
         if x + needed > width and x > GAP_PX + 4:
             x, line = GAP_PX + 4, line + 1
         places.append((x, line))
         x += needed
-    head = np.full((HEAD_PX + 22 * line, width, 3), _PAPER, np.uint8)
-    _write(head, _fit(title, width - 2 * GAP_PX, 0.62), (GAP_PX + 4, 28), _INK, 0.62)
+    head = np.full((HEAD_PX + 22 * line, width, 3), PAPER, np.uint8)
+    write(head, fitting(title, width - 2 * GAP_PX, 0.62), (GAP_PX + 4, 28), INK, 0.62)
     for (colour, text), (left, row) in zip(entries, places, strict=True):
         baseline = 54 + 22 * row
         cv2.rectangle(head, (left, baseline - 11), (left + 14, baseline + 2), colour, -1)
-        _write(head, text, (left + 20, baseline), _INK, 0.5)
+        write(head, text, (left + 20, baseline), INK, 0.5)
     return head
-
-
-def _write(image: Image, text: str, at: tuple[int, int], colour: Colour, scale: float, thickness: int = 1) -> None:
-    """Plain ASCII; OpenCV's fonts know nothing else in every release."""
-    plain = text.encode("ascii", "replace").decode()
-    cv2.putText(image, plain, at, _FONT, scale, colour, thickness, cv2.LINE_AA)
-
-
-def _width(text: str, scale: float) -> int:
-    return int(cv2.getTextSize(text.encode("ascii", "replace").decode(), _FONT, scale, 1)[0][0])
-
-
-def _fit(text: str, width: int, scale: float) -> str:
-    """The end of a text that is too long: file names differ there."""
-    if _width(text, scale) <= width:
-        return text
-    while text and _width(f"...{text}", scale) > width:
-        text = text[1:]
-    return f"...{text}"
