@@ -132,7 +132,7 @@ def test_an_edited_manifest_with_a_fresh_seal_still_has_to_make_sense(sealed):
         ("score_floor", 0.7, "below score_floor"),
         ("task", "dream", "task"),
         ("colour", "pink", "colour"),
-        ("schema_version", 2, "update lineproof"),
+        ("schema_version", 3, "update lineproof"),
         ("files", {}, "names no model.onnx"),
         ("files", {"../outside": "0" * 64}, "not a plain relative file name"),
         ("files", {"/etc/passwd": "0" * 64}, "not a plain relative file name"),

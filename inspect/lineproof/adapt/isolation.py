@@ -13,6 +13,8 @@ SWITCHES = {
     "YOLO_OFFLINE": "1",  # ultralytics takes the machine to be offline: no telemetry, no look-ups, no fonts
     "YOLO_VERBOSE": "False",
     "ULTRALYTICS_SAFE_LOAD": "1",  # checkpoints are read without executing what they carry
+    "HF_HUB_DISABLE_TELEMETRY": "1",  # of the hub that timm's weights come from
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "MPLBACKEND": "Agg",
 }
 

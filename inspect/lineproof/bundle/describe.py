@@ -22,7 +22,11 @@ def _lines(bundle: Bundle) -> Iterator[tuple[str, str]]:
     yield "task", manifest.task
     yield "input", f"{width}×{height}{', any smaller multiple of 32' if manifest.input.dynamic else ''}"
     yield from _thresholds(manifest)
-    yield "kept above", f"{manifest.score_floor:g}, overlap {manifest.nms_iou:g}, at most {manifest.max_detections}"
+    if manifest.task == "classify":
+        yield "kept from", f"{manifest.score_floor:g}, each class for itself"
+        yield "heat maps", "yes" if manifest.outputs == "probabilities+heat" else "no"
+    else:
+        yield "kept above", f"{manifest.score_floor:g}, overlap {manifest.nms_iou:g}, at most {manifest.max_detections}"
     if manifest.base is not None:
         transferred = f", {manifest.base.transferred} tensors transferred" if manifest.base.transferred else ""
         yield "base", f"{manifest.base.name} ({manifest.base.licence}){transferred}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Self
 
@@ -16,14 +17,18 @@ from lineproof.core.threshold import Threshold
 from lineproof.errors import BundleError
 from lineproof.settings import StrictModel
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2  # the newest that this program reads
+# What came with 2. Detectors are written as 1 all the same, so that older programs go on reading them; of a classifier
+# they say that lineproof must be updated, not that the bundle is broken.
+_CLASSIFIER_VERSION: Final = 2
 MODEL = "model.onnx"
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"  # in the words of sha256sum, so that `sha256sum -c` can check it by hand
 
-Task = Literal["detect", "segment"]
+Task = Literal["detect", "segment", "classify"]
 Layout = Literal["uint8 BGR HWC", "uint8 GRAY HWC"]
-OutputForm = Literal["maps", "rows"]
+OutputForm = Literal["maps", "rows", "probabilities", "probabilities+heat"]
+CLASSIFIER_OUTPUTS: Final = ("probabilities", "probabilities+heat")
 Score = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -105,22 +110,26 @@ class ParityReport(StrictModel):
 class Manifest(StrictModel):
     """The whole content of `manifest.json`."""
 
-    schema_version: Literal[1] = Field(default=SCHEMA_VERSION, description="of this file")
+    schema_version: Literal[1, 2] = Field(default=1, description="of this file: 2 for a classifier, else 1")
     name: str = Field(min_length=1, max_length=100, description="what people call this bundle")
     created_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC), description="UTC")
     lineproof: str = Field(default=__version__, description="version that sealed it")
-    task: Task = Field(description="detect: boxes; segment: boxes and masks")
+    task: Task = Field(description="detect: boxes; segment: boxes and masks; classify: whole images")
     classes: tuple[str, ...] = Field(min_length=1, description="names by class id")
     input: InputSpec = Field(description="what the model takes")
     outputs: OutputForm = Field(
-        default="maps", description="maps: the head as it is, boxes decoded on the host; rows: the surest, decoded"
+        default="maps",
+        description="maps: the head as it is, boxes decoded on the host; rows: the surest, decoded; "
+        "probabilities: of a classifier, one per class; probabilities+heat: and where the evidence lies",
     )
-    strides: tuple[int, ...] = Field(default=(8, 16, 32), min_length=1, description="input pixels per cell, per level")
+    strides: tuple[int, ...] = Field(
+        default=(8, 16, 32), description="input pixels per cell, per level; of a classifier none"
+    )
     precision: Precision = Field(default="fp32", description="of the arithmetic that passed the parity gate")
     thresholds: dict[str, ClassThreshold] = Field(description="operating point by class name")
     score_floor: Score = Field(description="the engine keeps what is above; the rules decide")
-    nms_iou: Score = Field(description="boxes of one class that overlap more are one")
-    max_detections: int = Field(ge=1, le=10_000, description="the surest ones kept of one image")
+    nms_iou: Score = Field(description="boxes of one class that overlap more are one; classifier: 1")
+    max_detections: int = Field(ge=1, le=10_000, description="the surest ones kept of one image; classifier: all")
     base: BaseWeights | None = Field(default=None, description="the pretrained weights")
     dataset: DatasetCard | None = Field(default=None, description="the training data")
     recipe: dict[str, JsonValue] = Field(default_factory=dict, description="how it was trained")
@@ -135,8 +144,30 @@ class Manifest(StrictModel):
     evaluation: dict[str, JsonValue] | None = Field(default=None, description="figures on held-out images")
     files: dict[FileName, Sha256] = Field(default_factory=dict, description="sha256 of every other file")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _classifier_defaults(cls, given: object) -> object:
+        """What only a detector needs may be left out for a classifier."""
+        if not isinstance(given, Mapping) or given.get("task") != "classify":
+            return given
+        classes = given.get("classes")
+        return {
+            "schema_version": _CLASSIFIER_VERSION,
+            "outputs": "probabilities",
+            "strides": (),
+            "nms_iou": 1.0,
+            "max_detections": max(len(classes), 1) if isinstance(classes, list | tuple) else 1,
+            **given,
+        }
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.task == "classify":
+            self._check_classifier()
+        elif self.outputs in CLASSIFIER_OUTPUTS:
+            raise ValueError(f"outputs: {self.outputs} are those of a classifier, the task is {self.task}")
+        elif not self.strides:
+            raise ValueError("strides: at least one")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("classes: a name is given twice")
         if set(self.thresholds) != set(self.classes):
@@ -145,11 +176,24 @@ class Manifest(StrictModel):
         for name, threshold in self.thresholds.items():
             if threshold.review_score < self.score_floor:
                 raise ValueError(f"thresholds.{name}: {threshold.review_score} is below score_floor {self.score_floor}")
-        if self.reductions and (self.task != "detect" or self.input.dynamic):
+        if self.reductions and (self.task == "segment" or self.input.dynamic):
             raise ValueError("reduced_decoding: only for boxes, and an input of fixed size")
         if len({name.casefold() for name in self.files}) != len(self.files):
             raise ValueError("files: two names differ only in case")
         return self
+
+    def _check_classifier(self) -> None:
+        """What belongs to boxes must say what is true of a classifier: no grid, nothing suppressed, no class lost."""
+        if self.schema_version < _CLASSIFIER_VERSION:
+            raise ValueError(f"schema_version: a classifier needs {_CLASSIFIER_VERSION}")
+        if self.outputs not in CLASSIFIER_OUTPUTS:
+            raise ValueError(f"outputs: of a classifier {' or '.join(CLASSIFIER_OUTPUTS)}, got {self.outputs}")
+        if self.strides:
+            raise ValueError("strides: a classifier has none")
+        if self.nms_iou < 1:
+            raise ValueError("nms_iou: a classifier suppresses nothing, give 1")
+        if self.max_detections < len(self.classes):
+            raise ValueError(f"max_detections: a classifier may give all {len(self.classes)} classes at once")
 
     @property
     def input_wh(self) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from lineproof.inspector import Inspector
 from lineproof.ports import Engine
 from lineproof.rules.judge import Limit, compile_limits
 from lineproof.rules.tolerance import Rules
+from lineproof.rules.whole_frame import check_whole_frame
 
 _CPU_ONLY = ("cpu", "openvino")
 
@@ -32,8 +33,14 @@ class Callers:
 
 
 def bundle_limits(bundle: Bundle, rules: Rules) -> tuple[Limit, ...]:
-    """A line's rules resolved against the operating point sealed in the bundle."""
+    """A line's rules resolved against the operating point sealed in the bundle.
+
+    Raises:
+        SettingsError: a rule that cannot be meant for this bundle, such as an area of a classifier's whole frames.
+    """
     manifest = bundle.manifest
+    if manifest.task == "classify":
+        check_whole_frame(rules)
     return compile_limits(rules, manifest.classes, manifest.operating_point, manifest.score_floor)
 
 

@@ -50,7 +50,10 @@ def named_outputs(arrays: Sequence[NDArray[np.float32]], spec: EngineSpec, *, ba
 
 def _check_shapes(shapes: Mapping[str, Shape], spec: EngineSpec, batch: int | None = None) -> None:
     """Sizes known on both sides must agree."""
-    wanted = _rows(shapes, spec, batch) if spec.outputs == "rows" else _maps(shapes, spec, batch)
+    if spec.task == "classify":
+        wanted = _probabilities(spec, batch)
+    else:
+        wanted = _rows(shapes, spec, batch) if spec.outputs == "rows" else _maps(shapes, spec, batch)
     if spec.task == "segment":
         name, axis = ("coefficients", 2) if spec.outputs == "rows" else (f"coefficients_{spec.strides[0]}", 1)
         wanted["prototypes"] = (batch, _size(shapes[name], axis), None, None)
@@ -59,6 +62,11 @@ def _check_shapes(shapes: Mapping[str, Shape], spec: EngineSpec, batch: int | No
         same = len(got) == len(want) and all(w is None or g is None or w == g for w, g in zip(want, got, strict=True))
         if not same:
             raise EngineError(f"model.onnx: expected {name} of shape {want}, got {got}", hint=_AGAIN)
+
+
+def _probabilities(spec: EngineSpec, batch: int | None) -> dict[str, Shape]:
+    wanted: dict[str, Shape] = {"probabilities": (batch, len(spec.classes))}
+    return {**wanted, "heat": (batch, len(spec.classes), None, None)} if spec.heat else wanted
 
 
 def _rows(shapes: Mapping[str, Shape], spec: EngineSpec, batch: int | None) -> dict[str, Shape]:

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from lineproof.bundle.open import Bundle
 from lineproof.core import Detections, Image, StageTimes
 from lineproof.core.boxes import clip_boxes
+from lineproof.engine.classify import whole_frame
 from lineproof.engine.contract import Outputs, check_session, named_outputs
 from lineproof.engine.decode import Candidates
 from lineproof.engine.graph_check import check_graph
 from lineproof.engine.head import head_of
+from lineproof.engine.heat import check_gives_heat, heat_by_class
 from lineproof.engine.letterbox import Fit, Letterbox
 from lineproof.engine.masks import cut_masks
 from lineproof.engine.nms import suppress
@@ -73,18 +75,23 @@ class OnnxEngine:
         max_batch: int = 1,
         cached: bool = True,
         warm: bool = True,
+        heat: bool = False,
     ) -> Self:
         """Build the session from a verified bundle and warm it up, unless its probes will do that.
 
         A line whose rules reject at lower scores than the bundle's own thresholds says so by `decisive_score`, see
         `EngineSpec`. `spin` trades a busy core for a few per cent of latency; `max_batch` is how many images
-        `detect_many` may run at once; `cached` lets providers that compile keep the result for the next start.
+        `detect_many` may run at once; `cached` lets providers that compile keep the result for the next start; `heat`
+        lets a classifier's `heat` be asked for.
 
         Raises:
             ProviderError: the hardware asked for is not there.
-            EngineError: the model cannot be loaded, or is not what the manifest says.
+            EngineError: the model cannot be loaded, is not what the manifest says, or gives no heat.
         """
         spec = EngineSpec.of(bundle.manifest)
+        if heat:
+            check_gives_heat(spec)
+            spec = replace(spec, heat=True)
         if decisive_score is not None:
             spec = replace(spec, decisive_score=decisive_score)
         cache = EngineCache(bundle.digest) if cached else None
@@ -110,6 +117,7 @@ class OnnxEngine:
         wish = SessionWish(
             provider=provider,
             output_names=spec.output_names,
+            unread=tuple(name for name in spec.file_outputs if name not in spec.output_names),
             precision=spec.precision,
             threads=threads,
             spin=spin,
@@ -160,6 +168,21 @@ class OnnxEngine:
         for first in range(0, len(images), self.max_batch):
             answers += self._detect_batch(images[first : first + self.max_batch])
         return answers
+
+    def heat(self, image: Image, most: int | None = None) -> dict[str, NDArray[np.float32]]:
+        """What of an image speaks for each class: evidence `(H, W)` in its own pixels by class name, surest class first.
+
+        Above 0 speaks for the class. `most` is for how many classes; one map of a large frame takes 4 bytes a pixel.
+
+        Raises:
+            EngineError: the engine was not opened with `heat`, the run failed, or gave numbers that are none.
+        """
+        if not self.spec.heat:
+            raise EngineError("the engine was opened without heat maps", hint="open it with heat=True")
+        _check_image(image)
+        canvas, fit = self._letterbox().fill(image)
+        outputs = self._run(canvas)
+        return heat_by_class(outputs["probabilities"][0], outputs["heat"][0], self.classes, fit, most)
 
     def _detect_batch(self, images: Sequence[Image]) -> list[tuple[Detections, StageTimes]]:
         for image in images:
@@ -221,6 +244,8 @@ class OnnxEngine:
         return outputs
 
     def _detections(self, outputs: Outputs, index: int, fit: Fit) -> Detections:
+        if self.spec.task == "classify":
+            return whole_frame(outputs["probabilities"][index], fit.source_wh, self.spec.score_floor)
         head = head_of(outputs, self.spec, index)
         found = self._kept(head.candidates())
         xyxy = clip_boxes(fit.undo(found.xyxy).astype(np.float32), fit.source_wh)

@@ -30,6 +30,7 @@ class EngineSpec:
     score_floor: float = 0.05
     nms_iou: float = NMS_IOU
     max_detections: int = 300
+    heat: bool = False  # read a classifier's evidence, too: for a person who asks why, never on the line
     # The lowest score that can reject a part: losing a detection at or above it to `max_detections` is an error.
     decisive_score: float = 1.0
 
@@ -53,8 +54,15 @@ class EngineSpec:
         )
 
     @property
+    def file_outputs(self) -> tuple[str, ...]:
+        """Every output of the model file."""
+        return ("probabilities", "heat") if self.outputs == "probabilities+heat" else self.output_names
+
+    @property
     def output_names(self) -> tuple[str, ...]:
         """The model's outputs in the order the engine reads them."""
+        if self.task == "classify":
+            return ("probabilities", "heat") if self.heat else ("probabilities",)
         if self.outputs == "rows":
             return ("boxes", "scores", "coefficients", "prototypes") if self.task == "segment" else ("boxes", "scores")
         if self.task == "detect":

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lineproof.engine.sessions.cores import quota, thread_count, usable_cores, worker_affinities
 from lineproof.engine.sessions.ort_errors import ORT_ERRORS, first_line, port_of
-from lineproof.engine.sessions.session import Outputs, SessionWish, Shape, output_shapes, with_batch
+from lineproof.engine.sessions.session import Outputs, SessionWish, Shape, names_fit, output_shapes, with_batch
 from lineproof.errors import EngineError
 
 PROVIDER = "CPUExecutionProvider"
@@ -148,7 +148,7 @@ def common_options(wish: SessionWish) -> ort.SessionOptions:
 def check_names(session: ort.InferenceSession, wish: SessionWish) -> None:
     """Raise EngineError unless the model has one input and exactly the outputs asked for."""
     got = [value.name for value in session.get_outputs()]
-    if set(got) != set(wish.output_names) or len(session.get_inputs()) != 1:
+    if not names_fit(got, wish) or len(session.get_inputs()) != 1:
         inputs = ", ".join(value.name for value in session.get_inputs())
         raise EngineError(
             f"model.onnx: expected outputs {', '.join(wish.output_names)}, got {', '.join(got)} from {inputs}",

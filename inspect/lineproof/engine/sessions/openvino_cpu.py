@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lineproof.atomic import write_bytes
 from lineproof.engine.sessions.cores import quota, thread_count, usable_cores
 from lineproof.engine.sessions.engine_cache import EngineCache, Facts
-from lineproof.engine.sessions.session import OpenSession, Outputs, Port, SessionWish
+from lineproof.engine.sessions.session import OpenSession, Outputs, Port, SessionWish, names_fit
 from lineproof.errors import EngineError, ProviderError
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _settings(wish: SessionWish, precision: str) -> dict[str, str]:
 
 def _check_names(network: openvino.Model, wish: SessionWish) -> None:
     got = {name for port in network.outputs for name in port.names}
-    if got != set(wish.output_names) or len(network.inputs) != 1:
+    if not names_fit(got, wish) or len(network.inputs) != 1:
         raise EngineError(
             f"model.onnx: expected one input and outputs {', '.join(wish.output_names)}, got {', '.join(sorted(got))}",
             hint="export the bundle again with this lineproof",

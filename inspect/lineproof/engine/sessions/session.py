@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +45,7 @@ class SessionWish:
 
     provider: str
     output_names: tuple[str, ...]  # in the order the arrays shall come
+    unread: tuple[str, ...] = ()  # further outputs of the model, which nobody fetches
     precision: str = "fp32"  # of the bundle: fp32, fp16, bf16, int8
     threads: int | None = None  # None: one per core this process may use
     spin: bool = False  # a busy core for a few per cent of latency
@@ -55,6 +56,11 @@ class SessionWish:
     device_id: int = 0
     cuda_graph: bool = True  # replay one recording per batch size, where the runtime can
     gpu_memory_mib: int | None = None  # limit of onnxruntime's arena; None: what there is
+
+
+def names_fit(got: Collection[str], wish: SessionWish) -> bool:
+    """Whether a model's outputs are exactly those to read and those known to stay unread."""
+    return set(got) == {*wish.output_names, *wish.unread}
 
 
 class Session(Protocol):
