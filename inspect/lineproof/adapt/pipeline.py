@@ -14,7 +14,7 @@ from lineproof.adapt.progress import TrainProgress
 from lineproof.adapt.run_folder import RunFolder, RunRecord, check_same_data
 from lineproof.adapt.sealing import Sealed, seal_run
 from lineproof.adapt.workspace import prepare_workspace
-from lineproof.data.dataset import open_dataset
+from lineproof.data.dataset import Dataset, open_dataset
 from lineproof.errors import InputError
 
 
@@ -27,14 +27,14 @@ class Trained:
     sealed: Sealed
 
 
-def train(data: Path, out: Path, wish: Wish, progress: TrainProgress) -> Trained:
-    """Adapt a base to a dataset; Ctrl-C at any moment leaves a run that `resume` continues.
+def train(data: Path | Dataset, out: Path, wish: Wish, progress: TrainProgress) -> Trained:
+    """Adapt a base to a dataset, or to a view of one; Ctrl-C at any moment leaves a run that `resume` continues.
 
     Raises:
         InputError: dataset, recipe, base or device cannot be used; nothing is left behind.
         GateError: augmentation is not installed, training diverged, or the exported model decides otherwise.
     """
-    dataset = open_dataset(data)
+    dataset = data if isinstance(data, Dataset) else open_dataset(data)
     folder, start = begin_run(dataset, out, wish, progress)
     with gone_unless_begun(folder):
         record = folder.read()
@@ -45,14 +45,14 @@ def train(data: Path, out: Path, wish: Wish, progress: TrainProgress) -> Trained
     return Trained(folder, folder.read(), sealed)
 
 
-def resume(data: Path, out: Path, device: str, progress: TrainProgress) -> Trained:
+def resume(data: Path | Dataset, out: Path, device: str, progress: TrainProgress) -> Trained:
     """Go on with an interrupted run from its last finished epoch.
 
     Raises:
         InputError: there is no run, or its data changed since.
         GateError: as `train`.
     """
-    dataset = open_dataset(data)
+    dataset = data if isinstance(data, Dataset) else open_dataset(data)
     folder, start = resume_run(dataset, out, progress)
     record = folder.read()
     workspace = prepare_workspace(dataset, record.task, folder.workspace)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from lineproof.adapt.recipe import Recipe
 from lineproof.adapt.stages import Stage, stage_at, start_of
 
-
 _LONGEST_RISE = 0.1  # of a stage
 
 

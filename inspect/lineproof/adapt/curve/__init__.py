@@ -1,0 +1,1 @@
+"""How many images are enough: the same training on nested subsets, and what more images would bring."""

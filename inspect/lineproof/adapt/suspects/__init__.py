@@ -1,0 +1,1 @@
+"""Out-of-fold opinions on annotations: of a classifier on frozen features, and of detectors trained for it."""
