@@ -13,12 +13,10 @@ from typer.testing import CliRunner
 
 from adapt.conftest import CLASSES, draw_parts
 from drawn_dataset import sample, save, texture
-from lineproof.adapt.begin import Wish
 from lineproof.adapt.curve.outcome import RunOutcome
 from lineproof.adapt.curve.plan import plan_cells, subset_view, usual_sizes
 from lineproof.adapt.curve.plot import draw_study
 from lineproof.adapt.curve.report import advice, report_dict, report_text, study_report
-from lineproof.adapt.curve.study import Study, affordable_epochs
 from lineproof.adapt.recipe import Geometry, Recipe
 from lineproof.cli.curve import curve
 from lineproof.data.dataset import Dataset, open_dataset, write_dataset
@@ -41,7 +39,6 @@ def outcome(images: int, seed: int, value: float, **changes: object) -> RunOutco
         "base": "auto",
         "recipe": "",
         "held_out": "val",
-        "epochs": 10,
         "seconds": 60.0,
         "figure": "box mAP50",
         "value": value,
@@ -147,16 +144,6 @@ def test_cells_are_nested_small_ones_first_and_leave_the_rest_alone(boxes: Datas
     assert all([s.image for s in cell.view.samples if s.split == "val"] == held_out for cell in cells)
     assert cells[4].view.content_hash == cells[5].view.content_hash, "all 12, whichever the seed"
     assert len({cell.view.content_hash for cell in cells[:4]} | {boxes.content_hash}) == 5
-
-
-def test_a_budget_cuts_epochs_by_the_pace_of_earlier_runs(boxes: Dataset):
-    cell = plan_cells(boxes, (4, 8, 12), (0,), "val", without_ok=False)[-1]
-    study = Study(Wish(RECIPE), minutes_each=1.0)
-    assert affordable_epochs(cell, study, []) == 10, "nothing to go by yet"
-    slow = [outcome(4, 0, 0.5, seconds=100.0)]  # 10 epochs of 4 + 6 images: 1 s an image
-    assert affordable_epochs(cell, study, slow) == 3  # 60 s for epochs of 12 + 6 images
-    assert affordable_epochs(cell, Study(Wish(RECIPE), minutes_each=0.01), slow) == 1
-    assert affordable_epochs(cell, Study(Wish(RECIPE)), slow) == 10
 
 
 def test_usual_sizes(boxes: Dataset):

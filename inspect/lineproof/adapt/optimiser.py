@@ -22,7 +22,7 @@ def build_optimiser(network: BaseModel, recipe: Recipe) -> torch.optim.Optimizer
     groups = _parameter_groups(network, recipe)
     if recipe.optimiser == "AdamW":
         return torch.optim.AdamW(groups, lr=recipe.lr0, betas=(recipe.momentum, 0.999))
-    facts = {"lr": recipe.lr0, "momentum": recipe.momentum, "nesterov": True}
+    facts: dict[str, Any] = {"lr": recipe.lr0, "momentum": recipe.momentum, "nesterov": True}
     if recipe.optimiser == "SGD":
         return torch.optim.SGD(groups, **facts)
     build: Any = partial(MuSGD, muon=_MUON, sgd=_SGD)

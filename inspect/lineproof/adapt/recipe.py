@@ -117,7 +117,7 @@ def load_recipe(name: str) -> Recipe:
 
 def with_changes(recipe: Recipe, **changes: float | None) -> Recipe:
     """The recipe with what the command line said instead; None keeps what it has; validated again."""
-    said = {key: value for key, value in changes.items() if value is not None}
+    said: dict[str, float | None] = {key: value for key, value in changes.items() if value is not None}
     if {"steps", "epochs", "minutes"} & set(said):  # another length replaces the recipe's own
-        said = {"epochs": None, "minutes": None} | said
+        said = {"epochs": None, "minutes": None, **said}
     return parse_settings({**recipe.model_dump(), **said}, Recipe, "command line")
