@@ -20,7 +20,7 @@ from lineproof.adapt.curve.report import advice, report_dict, report_text, study
 from lineproof.adapt.recipe import Geometry, Recipe
 from lineproof.cli.curve import curve
 from lineproof.data.dataset import Dataset, open_dataset, write_dataset
-from lineproof.errors import DatasetError, InputError, LineproofError
+from lineproof.errors import DatasetError, InputError, LineproofError, SettingsError
 
 app = typer.Typer()
 app.command()(curve)
@@ -176,7 +176,7 @@ def test_what_is_wrong_is_said_before_anything_is_made(boxes: Dataset, tmp_path:
         ([str(boxes.root), "--sizes", "0,4,8"], InputError, "'0' is no whole number from 1 on"),
         ([str(boxes.root), "--seeds", "0,x"], InputError, "--seeds 0,x: 'x'"),
         ([str(boxes.root), "--predict", "4.5"], InputError, "--predict 4.5"),
-        ([str(boxes.root), "--minutes-each", "0"], InputError, "--minutes-each 0"),
+        ([str(boxes.root), "--minutes-each", "0"], SettingsError, "minutes: Input should be greater than 0"),
         ([str(boxes.root), "--split", "test"], DatasetError, "no image in split 'test'"),
         ([str(no_val.root), "--sizes", "4,8,12"], DatasetError, "no image in split 'val'"),
         ([str(good.root), "--sizes", "2,3,4"], DatasetError, "only good parts in split 'train'"),
