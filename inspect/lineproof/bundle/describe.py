@@ -21,6 +21,13 @@ def _lines(bundle: Bundle) -> Iterator[tuple[str, str]]:
     yield "sealed", f"{manifest.created_at:%Y-%m-%d %H:%M} UTC by lineproof {manifest.lineproof}"
     yield "task", manifest.task
     yield "input", f"{width}×{height}{', any smaller multiple of 32' if manifest.input.dynamic else ''}"
+    if manifest.tiles is not None:
+        tiles = manifest.tiles
+        yield (
+            "tiles",
+            f"{tiles.slice_width}×{tiles.slice_height} of the frame, "
+            f"{tiles.overlap_width} and {tiles.overlap_height} px shared with the next",
+        )
     yield from _thresholds(manifest)
     yield "kept above", f"{manifest.score_floor:g}, overlap {manifest.nms_iou:g}, at most {manifest.max_detections}"
     if manifest.base is not None:

@@ -38,8 +38,10 @@ def bundle_limits(bundle: Bundle, rules: Rules) -> tuple[Limit, ...]:
 
 
 def reduce_of(bundle: Bundle, regions: Sequence[Region]) -> Reduce:
-    """How much smaller JPEGs may be decoded: as the bundle has proven, and never where regions are seen in full."""
-    return whole if regions else reduce_for(bundle.manifest.input_wh, bundle.manifest.reductions)
+    """How much smaller JPEGs may be decoded: as the bundle has proven, and never where regions or tiles are seen in full."""
+    return (
+        whole if regions or bundle.manifest.tiles else reduce_for(bundle.manifest.input_wh, bundle.manifest.reductions)
+    )
 
 
 def ready_engine(
