@@ -34,7 +34,9 @@ def merged(truth: Detections, tiling: Tiling = TILING, wh=WH) -> Detections:
 
 
 def as_rows(found: Detections) -> list[tuple[float, ...]]:
-    return sorted((*box, float(s), int(c)) for box, s, c in zip(found.xyxy.tolist(), found.score, found.class_id))
+    return sorted(
+        (*box, float(s), int(c)) for box, s, c in zip(found.xyxy.tolist(), found.score, found.class_id, strict=True)
+    )
 
 
 @st.composite

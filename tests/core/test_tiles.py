@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -44,7 +46,7 @@ def test_neighbours_share_at_least_the_overlap(tiling: Tiling, width: int, heigh
     tiles = tiling.grid((width, height))
     for axis in (0, 1):
         spans = sorted({((t.left, t.right), (t.top, t.bottom))[axis] for t in tiles})
-        for (_, end), (start, _) in zip(spans, spans[1:], strict=False):
+        for (_, end), (start, _) in pairwise(spans):
             assert end - start >= tiling.overlap_wh[axis]
 
 

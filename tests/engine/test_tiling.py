@@ -89,7 +89,7 @@ def test_too_many_tiles_are_an_error_of_the_frame_with_a_remedy():
 def test_detections_that_could_reject_are_never_cut_off():
     image = frame((0, 0), (32, 32), (112, 80), (160, 0))
     assert len(engine(max_detections=4, decisive_score=0.9).detect(image)[0]) == 4
-    with pytest.raises(EngineError, match="more than 3 detections.*on the tiles of one frame"):
+    with pytest.raises(EngineError, match=r"more than 3 detections.*on the tiles of one frame"):
         engine(max_detections=3, decisive_score=0.9).detect(image)
     assert len(engine(max_detections=3, decisive_score=1.1).detect(image)[0]) == 3
 

@@ -16,7 +16,9 @@ from lineproof.core.boxes import box_iou
 from lineproof.core.decode import read_image
 from lineproof.core.masks import mask_iou
 from lineproof.core.threshold import Threshold
+from lineproof.core.tiles import Tile
 from lineproof.engine.pairing import pair_detections
+from lineproof.engine.spec import EngineSpec
 from lineproof.errors import ParityError
 from lineproof.ports import Engine
 from lineproof.rules.judge import Limit, compile_limits, judge
@@ -89,7 +91,7 @@ def check_parity(
             is missing on one side or differs by more than the tolerance; names the image.
     """
     limits = compile_limits(Rules(), engine.classes, dict(thresholds), trained.spec.score_floor)
-    gate = _Gate(tolerance or ParityTolerance(), limits, trained.spec.nms_iou)
+    gate = _Gate(tolerance or ParityTolerance(), limits, trained.spec)
     for index, path in enumerate(images):
         pixels = read_image(path)
         runtime, _ = engine.detect(pixels)
@@ -102,17 +104,19 @@ def check_parity(
 class _Gate:
     """Compares image by image and keeps the tally."""
 
-    def __init__(self, tolerance: ParityTolerance, limits: tuple[Limit, ...], nms_iou: float) -> None:
+    def __init__(self, tolerance: ParityTolerance, limits: tuple[Limit, ...], spec: EngineSpec) -> None:
         self._tolerance = tolerance
         self._limits = limits
         self._review = np.array([limit.review_score for limit in limits], np.float32)
-        self._nms_iou = nms_iou
-        self._frame_wh = (0, 0)
+        self._nms_iou = spec.nms_iou
+        self._tiling = spec.tiles
+        self._edges: NDArray[np.float32] = np.zeros((1, 4), np.float32)
         self._tally = _Tally()
 
     def compare(self, name: str, trained: Detections, runtime: Detections, frame_wh: tuple[int, int]) -> None:
         """Add one image to the tally."""
-        self._frame_wh = frame_wh
+        tiles = self._tiling.grid(frame_wh) if self._tiling else (Tile(0, 0, *frame_wh),)
+        self._edges = np.array([tile.xyxy for tile in tiles])
         self._tally.images += 1
         pairs = pair_detections(trained, runtime, min_iou=0.5)
         for row, partner in pairs:
@@ -181,9 +185,8 @@ class _Gate:
         return bool((near & (there.class_id == here.class_id[row])).any())
 
     def _cut(self, xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Which boxes end at the frame's edge."""
-        low, high = xyxy[:, :2] <= 0, xyxy[:, 2:] >= np.array(self._frame_wh)
-        cut: NDArray[np.bool_] = np.any(low | high, axis=1)
+        """Which boxes end at an edge of the frame or of one of its tiles."""
+        cut: NDArray[np.bool_] = (xyxy[:, None] == self._edges[None]).any(axis=(1, 2))
         return cut
 
     def _counts(self, detections: Detections) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

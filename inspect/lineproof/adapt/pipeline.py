@@ -13,8 +13,8 @@ from lineproof.adapt.network import read_safetensors
 from lineproof.adapt.progress import TrainProgress
 from lineproof.adapt.run_folder import RunFolder, RunRecord, check_same_data
 from lineproof.adapt.sealing import Sealed, seal_run
-from lineproof.adapt.workspace import prepare_workspace
-from lineproof.data.dataset import open_dataset
+from lineproof.adapt.workspace import Workspace, prepare_workspace
+from lineproof.data.dataset import Dataset, open_dataset
 from lineproof.errors import InputError
 
 
@@ -38,7 +38,7 @@ def train(data: Path, out: Path, wish: Wish, progress: TrainProgress) -> Trained
     folder, start = begin_run(dataset, out, wish, progress)
     with gone_unless_begun(folder):
         record = folder.read()
-        workspace = prepare_workspace(dataset, record.task, folder.workspace)
+        workspace = _workspace(dataset, folder, progress)
         network = finetune(start, workspace, record, folder, progress, device=wish.device)
         draw_curves(folder.curves, read_metrics(folder.metrics), folder.read().best_epoch)
         sealed = seal_run(folder, folder.bundle, network, dataset, progress)
@@ -55,11 +55,20 @@ def resume(data: Path, out: Path, device: str, progress: TrainProgress) -> Train
     dataset = open_dataset(data)
     folder, start = resume_run(dataset, out, progress)
     record = folder.read()
-    workspace = prepare_workspace(dataset, record.task, folder.workspace)
+    workspace = _workspace(dataset, folder, progress)
     network = finetune(start, workspace, record, folder, progress, device=device)
     draw_curves(folder.curves, read_metrics(folder.metrics), folder.read().best_epoch)
     sealed = seal_run(folder, folder.bundle, network, dataset, progress, overwrite=True)
     return Trained(folder, folder.read(), sealed)
+
+
+def _workspace(dataset: Dataset, folder: RunFolder, progress: TrainProgress) -> Workspace:
+    """What the trainer is given, as the run's record says."""
+    record = folder.read()
+    recipe = record.recipe
+    return prepare_workspace(
+        dataset, record.task, folder.workspace, tiles=recipe.tiles, seed=recipe.seed, say=progress.say
+    )
 
 
 def export(

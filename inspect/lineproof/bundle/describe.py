@@ -23,11 +23,8 @@ def _lines(bundle: Bundle) -> Iterator[tuple[str, str]]:
     yield "input", f"{width}×{height}{', any smaller multiple of 32' if manifest.input.dynamic else ''}"
     if manifest.tiles is not None:
         tiles = manifest.tiles
-        yield (
-            "tiles",
-            f"{tiles.slice_width}×{tiles.slice_height} of the frame, "
-            f"{tiles.overlap_width} and {tiles.overlap_height} px shared with the next",
-        )
+        size = f"{tiles.slice_width}×{tiles.slice_height}"
+        yield "tiles", f"{size} px of the frame, neighbours share {tiles.overlap_width} and {tiles.overlap_height} px"
     yield from _thresholds(manifest)
     yield "kept above", f"{manifest.score_floor:g}, overlap {manifest.nms_iou:g}, at most {manifest.max_detections}"
     if manifest.base is not None:

@@ -59,7 +59,7 @@ def _surest_first(every: Detections, spans: F32) -> Rows:
 def _inner_edges(spans: F32) -> Bools:
     """Which edges (left, top, right, bottom) of each tile lie inside the frame."""
     frame = np.concatenate([spans[:, :2].min(axis=0), spans[:, 2:].max(axis=0)])
-    return spans != frame
+    return np.asarray(spans != frame, np.bool_)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,8 +93,9 @@ class _Pieces:
 
     def _cut(self) -> Bools:
         """Which edges (left, top, right, bottom) of each piece are those of its tile, inside the frame."""
-        near = np.float32(self.tiling.edge_px * 2)
-        return (np.abs(self.found.xyxy - self.spans[self.tile_of]) <= near) & self.inner[self.tile_of]
+        near = np.array(self.tiling.edge_px * 2, np.float32)
+        at_edge = np.abs(self.found.xyxy - self.spans[self.tile_of]) <= near
+        return np.asarray(at_edge & self.inner[self.tile_of], np.bool_)
 
     def _drop_for_whole(self, cut: Bools, score: F32) -> Bools:
         """Cut pieces that another tile sees whole; the whole one takes over the higher score."""
@@ -114,8 +115,8 @@ class _Pieces:
 
     def _groups(self, cut: Bools, dropped: Bools) -> list[list[int]]:
         """Rows that are one defect; each group begins with its surest."""
-        is_cut = cut.any(axis=1)
-        free = is_cut & ~dropped
+        is_cut = np.asarray(cut.any(axis=1), np.bool_)
+        free: Bools = np.asarray(is_cut & ~dropped, np.bool_)
         groups = []
         for row in np.flatnonzero(~dropped):
             if not is_cut[row]:
@@ -153,7 +154,7 @@ class _Pieces:
         agree = (shared > 0) & (shared >= self.tiling.join * smaller)
         agree &= self._cut_towards(row, others, cut)
         run_through = self._run_through(row, others, cut, axis=0) | self._run_through(row, others, cut, axis=1)
-        return (agree | run_through) & (self.tile_of[others] != self.tile_of[row])
+        return np.asarray((agree | run_through) & (self.tile_of[others] != self.tile_of[row]), np.bool_)
 
     def _cut_towards(self, row: int, others: Rows, cut: Bools) -> Bools:
         """Whether one of the two is cut by an edge that lies in the other's tile."""

@@ -170,7 +170,8 @@ def slice_boxes(truth: Detections, tile: Tile, visible_share: float) -> TileTrut
 
 
 def _clipped(truth: Detections, tile: Tile) -> F32:
-    low, high = np.float32((tile.left, tile.top) * 2), np.float32((tile.right, tile.bottom) * 2)
+    low = np.array((tile.left, tile.top) * 2, np.float32)
+    high = np.array((tile.right, tile.bottom) * 2, np.float32)
     pieces: F32 = np.minimum(np.maximum(truth.xyxy, low), high)
     return pieces
 
