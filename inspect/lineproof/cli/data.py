@@ -6,6 +6,7 @@ import typer
 
 from lineproof.cli.data_check import check, show, split, stats, synth
 from lineproof.cli.data_import import import_
+from lineproof.cli.data_size import size
 
 app = typer.Typer(name="data", help="Import, check, split, look at and draw datasets.", no_args_is_help=True)
 app.command("import")(import_)
@@ -13,4 +14,5 @@ app.command()(check)
 app.command()(split)
 app.command()(show)
 app.command()(stats)
+app.command()(size)
 app.command()(synth)
