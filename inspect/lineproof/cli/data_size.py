@@ -10,6 +10,7 @@ import typer
 from lineproof.cli.output import JsonFlag, emit, say
 
 if TYPE_CHECKING:
+    from lineproof.bundle.manifest import Task
     from lineproof.data.dataset import Dataset
     from lineproof.data.sizing import Speed
 
@@ -55,5 +56,5 @@ def _speed(dataset: Dataset, base: str) -> tuple[Speed | None, str]:
         return None, str(error)
     from lineproof.adapt.base_speed import measure_base
 
-    task = "segment" if dataset.has_masks else "detect"
+    task: Task = "segment" if dataset.has_masks else "detect"
     return fit_speed(measure_base(base, task, dataset.classes, say=say)), ""
