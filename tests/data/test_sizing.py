@@ -47,7 +47,7 @@ def test_the_narrowest_five_percent_decide():
 
 def test_frames_too_large_for_one_input_are_cut_into_tiles():
     advice = advise(sizes(8, (4096, 3000)))
-    assert not advice.whole.enough
+    assert not advice.whole.fine
     assert advice.whole.imgsz == LARGEST_WHOLE
     assert advice.chosen is advice.tiled
     tiling = advice.chosen.tiling
@@ -63,15 +63,18 @@ def test_a_budget_is_held_or_what_it_affords_is_named():
     roomy = advise(sizes(8, (4096, 3000)), SPEED, 100_000)
     assert roomy.holds
     assert roomy.affordable is None
-    tight = advise(sizes(20), SPEED, 10)
+    lean = advise(sizes(20), SPEED, 10)
+    assert (lean.chosen.imgsz, lean.chosen.narrow_px) == (256, pytest.approx(CELL_PX))  # one cell in place of 1.5
+    assert lean.holds
+    tight = advise(sizes(20), SPEED, 5)
     assert not tight.holds
-    assert tight.affordable.ms <= 10
+    assert tight.affordable.ms <= 5
     assert tight.affordable.imgsz < tight.chosen.imgsz
     bigger = tight.affordable.imgsz + 32
-    assert SPEED.ms((bigger, -(-bigger * 3 // 4 // 32) * 32)) > 10
+    assert SPEED.ms((bigger, -(-bigger * 3 // 4 // 32) * 32)) > 5
     words = sizing_text(tight, SPEED)
-    assert "nothing that is fine enough keeps 10 ms" in words
-    assert f"within 10 ms: imgsz: {tight.affordable.imgsz}" in words
+    assert "nothing that is fine enough keeps 5 ms" in words
+    assert f"within 5 ms: imgsz: {tight.affordable.imgsz}" in words
     assert json.loads(json.dumps(sizing_dict(tight, SPEED)))["within_budget"] is False
 
 

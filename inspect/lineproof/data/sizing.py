@@ -27,6 +27,7 @@ STEP, SMALLEST, LARGEST_WHOLE = 32, 160, 1280
 MOST_ENLARGED = 2.0
 TILE_INPUTS = (320, 416, 512, 640)
 LEAST_OVERLAP, MOST_OVERLAP = 0.15, 0.5
+_LEAST_TILES = 1.5  # along the longer side: of a frame hardly larger than a tile, two would show nearly the same
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,9 +69,14 @@ class Choice:
     ms: float | None  # for one frame; None: not measured
 
     @property
-    def enough(self) -> bool:
-        """Whether even these defects are wider than one and a half cells."""
+    def wide(self) -> bool:
+        """Whether even these defects cover one and a half cells."""
         return self.narrow_px >= WANTED_PX - 0.01
+
+    @property
+    def fine(self) -> bool:
+        """Whether they cover one cell: less is luck."""
+        return self.narrow_px >= CELL_PX - 0.01
 
     def within(self, budget_ms: float | None) -> bool:
         """Whether it keeps a budget; what is not measured, or has no budget, does."""
@@ -85,8 +91,9 @@ class Advice:
     defects: int
     narrow_px: float  # the 5 % narrowest, in image pixels
     chosen: Choice
-    whole: Choice  # the smallest whole-frame size that is enough, as far as one goes
-    tiled: Choice | None  # tiles at the same magnification; None: the frame is hardly larger than a tile
+    whole: Choice  # the smallest whole-frame size on which they cover one and a half cells, as far as one goes
+    lean: Choice  # the smallest on which they cover one cell
+    tiled: Choice | None  # tiles that show them as wide; None: the frame is hardly larger than a tile
     affordable: Choice | None  # the largest whole-frame size within the budget, when `chosen` is not
     budget_ms: float | None
 
@@ -129,17 +136,18 @@ def fit_speed(measured: Sequence[tuple[int, float]]) -> Speed:
 
 
 def advise(sizes: DefectSizes, speed: Speed | None = None, budget_ms: float | None = None) -> Advice:
-    """The whole frame where that is enough and affordable, tiles where it is too large to be trained or run.
+    """The whole frame where it is fine enough and affordable, tiles where it is too large to be trained or run.
+
+    Wanted are one and a half cells; one is taken when the frame cannot be enlarged further or the budget asks for it.
 
     Tiles show a network the same pixels as one large input, and those of the overlap twice: they save no work. They are
     for frames whose full size is beyond a network's input, and they make training cheap: only tiles with defects are learnt.
     """
-    whole = _whole(sizes, _needed_imgsz(sizes), speed)
+    whole, lean = (_whole(sizes, _needed_imgsz(sizes, px), speed) for px in (WANTED_PX, CELL_PX))
     tiled = _tiled(sizes, speed)
-    candidates = [choice for choice in (whole, tiled) if choice is not None and choice.enough]
-    fitting = [choice for choice in candidates if choice.within(budget_ms)]
-    best = candidates or [max((c for c in (whole, tiled) if c is not None), key=lambda c: c.narrow_px)]
-    chosen = fitting[0] if fitting else min(best, key=lambda c: math.inf if c.ms is None else c.ms)
+    ways = [way for way in (whole, lean, tiled) if way is not None]
+    fine = [way for way in ways if way.fine] or [max(ways, key=lambda way: way.narrow_px)]
+    chosen = next((way for way in fine if way.within(budget_ms)), min(fine, key=lambda way: way.ms or 0.0))
     affordable = None if chosen.within(budget_ms) else _largest_within(sizes, speed, budget_ms)
     return Advice(
         sizes.frame_wh,
@@ -147,15 +155,16 @@ def advise(sizes: DefectSizes, speed: Speed | None = None, budget_ms: float | No
         float(np.quantile(sizes.narrow_px, SMALL_QUANTILE)),
         chosen,
         whole,
+        lean,
         tiled,
         affordable,
         budget_ms,
     )
 
 
-def _needed_imgsz(sizes: DefectSizes) -> int:
-    """The smallest input in whole strides on which the narrow defects are wide enough, within what makes sense."""
-    needed = WANTED_PX / max(sizes.narrow_at(1), 1e-9)
+def _needed_imgsz(sizes: DefectSizes, wanted_px: float) -> int:
+    """The smallest input in whole strides on which the narrow defects are so wide, within what makes sense."""
+    needed = wanted_px / max(sizes.narrow_at(1), 1e-9)
     most = min(MOST_ENLARGED * max(sizes.frame_wh), LARGEST_WHOLE)
     return max(math.ceil(round(min(needed, most) / STEP, 6)) * STEP, SMALLEST)
 
@@ -179,7 +188,7 @@ def _tiled(sizes: DefectSizes, speed: Speed | None) -> Choice | None:
     choices = []
     for imgsz in TILE_INPUTS:
         side = max(math.floor(imgsz / gain / 8) * 8, LEAST_SIDE_PX)
-        if side >= max(sizes.frame_wh):
+        if max(sizes.frame_wh) < _LEAST_TILES * side:
             continue
         overlap = round(min(max(1.1 * large / side, LEAST_OVERLAP), MOST_OVERLAP), 2)
         tiling = Tiling.of((side, side), overlap)

@@ -15,6 +15,7 @@ def sizing_dict(advice: Advice, speed: Speed | None) -> dict[str, object]:
         "cell_px": CELL_PX,
         "recommended": _choice_dict(advice.chosen),
         "whole": _choice_dict(advice.whole),
+        "lean": _choice_dict(advice.lean),
         "tiled": _choice_dict(advice.tiled),
         "largest_within_budget": _choice_dict(advice.affordable),
         "latency_budget_ms": advice.budget_ms,
@@ -32,7 +33,8 @@ def _choice_dict(choice: Choice | None) -> dict[str, object] | None:
         "tiles": None if tiling is None else {"slice": list(tiling.slice_wh), "overlap": _overlap(choice)},
         "runs_per_frame": choice.tiles,
         "narrow_px": round(choice.narrow_px, 2),
-        "enough": choice.enough,
+        "covers_one_and_a_half_cells": choice.wide,
+        "covers_a_cell": choice.fine,
         "ms": None if choice.ms is None else round(choice.ms, 1),
     }
 
@@ -48,7 +50,7 @@ def sizing_text(advice: Advice, speed: Speed | None, *, why_unmeasured: str = ""
         f"on this input those are {chosen.narrow_px:.1f} px wide; {WANTED_PX:g} px are wanted: the network's finest grid has",
         f"one cell per {CELL_PX:g} px, and a defect should cover one and a half of them wherever it lies",
     ]
-    if not chosen.enough:
+    if not chosen.wide:
         lines += _too_narrow(chosen)
     lines += ["", *_ways(advice)]
     lines += ["", *_speed_lines(speed, why_unmeasured)]
@@ -71,7 +73,7 @@ def _overlap(choice: Choice) -> float:
 
 
 def _too_narrow(choice: Choice) -> list[str]:
-    if choice.narrow_px >= CELL_PX:
+    if choice.fine:
         return [f"that is more than one cell ({CELL_PX:g} px) but not one and a half: expect more misses among them"]
     return [
         f"that is less than one cell of {CELL_PX:g} px: the narrowest of them will be found by luck.",
@@ -82,7 +84,9 @@ def _too_narrow(choice: Choice) -> list[str]:
 def _ways(advice: Advice) -> list[str]:
     """Every way that was weighed, one line each."""
     lines = []
-    for name, choice in (("whole", advice.whole), ("tiles", advice.tiled), ("in budget", advice.affordable)):
+    lean = advice.lean if advice.lean != advice.whole else None
+    ways = (("whole", advice.whole), ("lean", lean), ("tiles", advice.tiled), ("in budget", advice.affordable))
+    for name, choice in ways:
         if choice is not None:
             cost = "" if choice.ms is None else f", {choice.ms:.0f} ms a frame"
             runs = "" if choice.tiling is None else f", {choice.tiles} runs a frame"
