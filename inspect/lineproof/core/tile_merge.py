@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lineproof.core.boxes import F32, box_area, box_iou
+from lineproof.core.boxes import F32, box_area
 from lineproof.core.detections import Detections
 from lineproof.core.masks import BoxMask
 from lineproof.core.tiles import Tile, Tiling
@@ -27,6 +27,7 @@ Rows = NDArray[np.intp]
 SCORE_RATIO = 0.2
 # Pieces that both run through the strip two tiles share: of a slanting scratch the boxes meet in a corner only.
 THROUGH_SHARE = 0.1
+_TOUCH_PX = 0.5  # tiles without overlap: pieces that touch are neighbours too
 
 
 def merge_tiles(found: Sequence[Detections], tiles: Sequence[Tile], tiling: Tiling, nms_iou: float) -> Detections:
@@ -45,15 +46,10 @@ def merge_tiles(found: Sequence[Detections], tiles: Sequence[Tile], tiling: Tili
         return every
     spans = np.array([tile.xyxy for tile in tiles], np.float32)
     tile_of = np.repeat(np.arange(len(tiles)), [len(part) for part in found])
-    order = _surest_first(every, spans[tile_of])
-    pieces = _Pieces(every[order], tile_of[order], spans, _inner_edges(spans), tiling)
-    return _without_doubles(*pieces.joined(), nms_iou)
-
-
-def _surest_first(every: Detections, spans: F32) -> Rows:
-    """One order whatever order they came in: by score, then class, box and tile."""
-    keys = (*spans.T[::-1], *every.xyxy.T[::-1], every.class_id, -every.score)
-    return np.lexsort(keys)
+    # One order whatever order they came in: by score, then class, box and tile.
+    order = np.lexsort((*spans[tile_of].T[::-1], *every.xyxy.T[::-1], every.class_id, -every.score))
+    joined, tile_of = _Pieces(every[order], tile_of[order], spans, _inner_edges(spans), tiling).joined()
+    return _without_doubles(joined, tile_of, nms_iou)
 
 
 def _inner_edges(spans: F32) -> Bools:
@@ -72,143 +68,147 @@ class _Pieces:
     inner: Bools  # (tiles, 4)
     tiling: Tiling
 
-    def joined(self) -> tuple[Detections, NDArray[np.intp]]:
+    def joined(self) -> tuple[Detections, Rows]:
         """Whole boxes and joined pieces, and the tile of each (−1: of several)."""
-        cut = self._cut()
-        score = self.found.score.copy()
-        dropped = self._drop_for_whole(cut, score)
-        groups = self._groups(cut, dropped)
-        rows = [group[0] for group in groups]
-        boxes, masks = self.found.xyxy.copy(), None if self.found.masks is None else list(self.found.masks)
-        tile_of = self.tile_of.copy()
+        found = self.found
+        near = np.array(self.tiling.edge_px * 2, np.float32)
+        cut = (np.abs(found.xyxy - self.spans[self.tile_of]) <= near) & self.inner[self.tile_of]
+        first, second = _near_pairs(found, self.tile_of)
+        alike = found.score[second] >= SCORE_RATIO * found.score[first]  # the first is the surer
+        score = found.score.copy()
+        dropped = self._drop_for_whole(cut, first, second, score)
+        both_cut = cut[first].any(axis=1) & cut[second].any(axis=1) & alike & ~dropped[first] & ~dropped[second]
+        first, second = first[both_cut], second[both_cut]
+        linked = self._continue(first, second, cut)
+        groups = _grouped(found.score, dropped, first[linked], second[linked])
+        return self._united(groups, score)
+
+    def _drop_for_whole(self, cut: Bools, first: Rows, second: Rows, score: F32) -> Bools:
+        """Cut pieces that another tile sees whole; the whole one takes over the higher score."""
+        is_cut = np.asarray(cut.any(axis=1), np.bool_)
+        piece, whole = np.concatenate([first, second]), np.concatenate([second, first])
+        chosen = is_cut[piece] & ~is_cut[whole]
+        chosen &= self.found.score[whole] >= SCORE_RATIO * self.found.score[piece]
+        piece, whole = piece[chosen], whole[chosen]
+        boxes = self.found.xyxy
+        shared, area = _intersection(boxes[piece], boxes[whole]), box_area(boxes)
+        share = np.divide(shared, area[piece], out=np.zeros_like(shared), where=area[piece] > 0)
+        held = share >= self.tiling.join
+        piece, whole, share, shared = piece[held], whole[held], share[held], shared[held]
+        # Of several whole boxes the one that holds most of the piece, then the one most like it, then the surest.
+        iou = shared / np.maximum(area[piece] + area[whole] - shared, np.float32(1e-6))
+        best = np.lexsort((whole, -iou, -np.round(share, 5), piece))
+        pieces, place = np.unique(piece[best], return_index=True)
+        np.maximum.at(score, whole[best][place], self.found.score[pieces])
+        dropped = np.zeros(len(self.found), np.bool_)
+        dropped[pieces] = True
+        return dropped
+
+    def _continue(self, first: Rows, second: Rows, cut: Bools) -> Bools:
+        """Which pairs of cut pieces are one defect seen by two tiles."""
+        ours, theirs = self.found.xyxy[first], self.found.xyxy[second]
+        tile, other = self.spans[self.tile_of[first]], self.spans[self.tile_of[second]]
+        strip = _common(tile, other)
+        ours_there, theirs_there = _common(ours, strip), _common(theirs, strip)
+        shared = _intersection(ours_there, theirs_there)
+        smaller = np.minimum(box_area(ours_there), box_area(theirs_there))
+        # One of the two must be cut by an edge that lies in the other's tile: else both are complete where they meet.
+        towards = (cut[first] & _edges_inside(tile, other)).any(axis=1)
+        towards |= (cut[second] & _edges_inside(other, tile)).any(axis=1)
+        linked = (shared > 0) & (shared >= self.tiling.join * smaller) & towards
+        for axis in (0, 1):
+            linked |= self._run_through(first, second, cut, axis)
+        return np.asarray(linked, np.bool_)
+
+    def _run_through(self, first: Rows, second: Rows, cut: Bools, axis: int) -> Bools:
+        """Both end at the far side of the strip their tiles share along the axis, and meet across it."""
+        swap = self.spans[self.tile_of[first], axis] > self.spans[self.tile_of[second], axis]
+        before, after = np.where(swap, second, first), np.where(swap, first, second)
+        box, boxes = self.found.xyxy[before], self.found.xyxy[after]
+        tile, tiles = self.spans[self.tile_of[before]], self.spans[self.tile_of[after]]
+        near, across = self.tiling.edge_px[axis], 1 - axis
+        facing = cut[before, axis + 2] & cut[after, axis]
+        facing &= (tile[:, axis] < tiles[:, axis]) & (tile[:, axis + 2] >= tiles[:, axis])
+        through = (box[:, axis] <= tiles[:, axis] + near) & (boxes[:, axis + 2] >= tile[:, axis + 2] - near)
+        meet = np.minimum(box[:, across + 2], boxes[:, across + 2]) - np.maximum(box[:, across], boxes[:, across])
+        shorter = np.minimum(box[:, across + 2] - box[:, across], boxes[:, across + 2] - boxes[:, across])
+        return np.asarray(facing & through & (meet > THROUGH_SHARE * shorter), np.bool_)
+
+    def _united(self, groups: Sequence[Sequence[int]], score: F32) -> tuple[Detections, Rows]:
+        """Each group as one detection in place of its surest."""
+        found, rows = self.found, [group[0] for group in groups]
+        boxes, tile_of = found.xyxy.copy(), self.tile_of.copy()
+        masks = None if found.masks is None else list(found.masks)
         for group in groups:
             if len(group) > 1:
-                part = self.found.xyxy[group]
+                part = found.xyxy[list(group)]
                 boxes[group[0]] = np.concatenate([part[:, :2].min(axis=0), part[:, 2:].max(axis=0)])
                 tile_of[group[0]] = -1
                 if masks is not None:
-                    masks[group[0]] = _united([masks[row] for row in group])
+                    masks[group[0]] = _united_mask([masks[row] for row in group])
         kept = None if masks is None else tuple(masks[row] for row in rows)
-        return Detections(boxes[rows], score[rows], self.found.class_id[rows], kept), tile_of[rows]
+        return Detections(boxes[rows], score[rows], found.class_id[rows], kept), tile_of[rows]
 
-    def _cut(self) -> Bools:
-        """Which edges (left, top, right, bottom) of each piece are those of its tile, inside the frame."""
-        near = np.array(self.tiling.edge_px * 2, np.float32)
-        at_edge = np.abs(self.found.xyxy - self.spans[self.tile_of]) <= near
-        return np.asarray(at_edge & self.inner[self.tile_of], np.bool_)
 
-    def _drop_for_whole(self, cut: Bools, score: F32) -> Bools:
-        """Cut pieces that another tile sees whole; the whole one takes over the higher score."""
-        is_cut = cut.any(axis=1)
-        dropped = np.zeros(len(self.found), np.bool_)
-        whole = np.flatnonzero(~is_cut)
-        boxes, ids = self.found.xyxy, self.found.class_id
-        for row in np.flatnonzero(is_cut):
-            rivals = whole[(ids[whole] == ids[row]) & (self.tile_of[whole] != self.tile_of[row])]
-            rivals = rivals[self.found.score[rivals] >= SCORE_RATIO * self.found.score[row]]
-            share = _inside(boxes[row], boxes[rivals])
-            if len(rivals) and share.max() >= self.tiling.join:
-                dropped[row] = True
-                best = rivals[int(_nearest(boxes[row], boxes[rivals], share))]
-                score[best] = max(score[best], self.found.score[row])
-        return dropped
+def _near_pairs(found: Detections, tile_of: Rows) -> tuple[Rows, Rows]:
+    """Rows of one class from different tiles that overlap or touch along x, each pair once, the lower row first."""
+    # Classes lie side by side on one axis, so that one sweep serves all.
+    width = float(found.xyxy[:, 2].max()) + 2 * _TOUCH_PX
+    shift = found.class_id.astype(np.float64) * width
+    left, right = found.xyxy[:, 0] + shift, found.xyxy[:, 2] + shift + _TOUCH_PX
+    order = np.argsort(left, kind="stable")
+    until = np.searchsorted(left[order], right[order], side="right")
+    counts = np.maximum(until - np.arange(1, len(order) + 1), 0)
+    one = np.repeat(np.arange(len(order)), counts)
+    other = one + 1 + np.arange(len(one)) - np.repeat(np.cumsum(counts) - counts, counts)
+    a, b = order[one], order[other]
+    boxes = found.xyxy
+    meet = (boxes[a, 1] <= boxes[b, 3] + _TOUCH_PX) & (boxes[b, 1] <= boxes[a, 3] + _TOUCH_PX)
+    apart = (tile_of[a] != tile_of[b]) | (tile_of[a] < 0)
+    a, b = a[meet & apart], b[meet & apart]
+    return np.minimum(a, b), np.maximum(a, b)
 
-    def _groups(self, cut: Bools, dropped: Bools) -> list[list[int]]:
-        """Rows that are one defect; each group begins with its surest."""
-        is_cut = np.asarray(cut.any(axis=1), np.bool_)
-        free: Bools = np.asarray(is_cut & ~dropped, np.bool_)
-        groups = []
-        for row in np.flatnonzero(~dropped):
-            if not is_cut[row]:
-                groups.append([int(row)])
-            elif free[row]:
-                free[row] = False
-                groups.append(self._grown(int(row), cut, free))
-        return groups
 
-    def _grown(self, seed: int, cut: Bools, free: Bools) -> list[int]:
-        """The surest piece and all that continue it, directly or through others; they are taken out of `free`."""
-        group, waiting = [seed], [seed]
-        least = SCORE_RATIO * self.found.score[seed]
+def _grouped(score: F32, dropped: Bools, first: Rows, second: Rows) -> list[list[int]]:
+    """Rows that are one defect, grown from the surest; each group begins with it."""
+    linked: dict[int, list[int]] = {}
+    for a, b in zip(first.tolist(), second.tolist(), strict=True):
+        linked.setdefault(a, []).append(b)
+        linked.setdefault(b, []).append(a)
+    taken = dropped.copy()
+    groups = []
+    for seed in np.flatnonzero(~dropped).tolist():
+        if taken[seed]:
+            continue
+        taken[seed] = True
+        group, waiting, least = [seed], [seed], SCORE_RATIO * score[seed]
         while waiting:
-            row = waiting.pop()
-            others = np.flatnonzero(free & (self.found.class_id == self.found.class_id[seed]))
-            others = others[self.found.score[others] >= least]
-            others = others[self._continue(row, others, cut)]
-            free[others] = False
-            group += others.tolist()
-            waiting += others.tolist()
-        return group
+            for other in linked.get(waiting.pop(), ()):
+                if not taken[other] and score[other] >= least:
+                    taken[other] = True
+                    group.append(other)
+                    waiting.append(other)
+        groups.append(group)
+    return groups
 
-    def _continue(self, row: int, others: Rows, cut: Bools) -> Bools:
-        """Which of the other pieces are the same defect as `row`, seen by another tile."""
-        box, boxes = self.found.xyxy[row], self.found.xyxy[others]
-        tile, tiles = self.spans[self.tile_of[row]], self.spans[self.tile_of[others]]
-        strip = np.concatenate([np.maximum(tile[:2], tiles[:, :2]), np.minimum(tile[2:], tiles[:, 2:])], axis=1)
-        ours = np.concatenate([np.maximum(box[:2], strip[:, :2]), np.minimum(box[2:], strip[:, 2:])], axis=1)
-        theirs = np.concatenate(
-            [np.maximum(boxes[:, :2], strip[:, :2]), np.minimum(boxes[:, 2:], strip[:, 2:])], axis=1
-        )
-        shared = _intersection(ours, theirs)
-        smaller = np.minimum(box_area(ours), box_area(theirs))
-        agree = (shared > 0) & (shared >= self.tiling.join * smaller)
-        agree &= self._cut_towards(row, others, cut)
-        run_through = self._run_through(row, others, cut, axis=0) | self._run_through(row, others, cut, axis=1)
-        return np.asarray((agree | run_through) & (self.tile_of[others] != self.tile_of[row]), np.bool_)
 
-    def _cut_towards(self, row: int, others: Rows, cut: Bools) -> Bools:
-        """Whether one of the two is cut by an edge that lies in the other's tile."""
-        tile, tiles = self.spans[self.tile_of[row]], self.spans[self.tile_of[others]]
-        ours = (cut[row] & _edges_inside(tile, tiles)).any(axis=1)
-        theirs = (cut[others] & _edges_inside(tiles, tile)).any(axis=1)
-        return np.asarray(ours | theirs, np.bool_)
+def _common(a: F32, b: F32) -> F32:
+    """What two boxes share, row by row; inverted where they share nothing."""
+    shared: F32 = np.concatenate([np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])], axis=1)
+    return shared
 
-    def _run_through(self, row: int, others: Rows, cut: Bools, *, axis: int) -> Bools:
-        """Both end at the far side of the strip their tiles share along the axis, and meet across it."""
-        box, boxes = self.found.xyxy[row], self.found.xyxy[others]
-        tile, tiles = self.spans[self.tile_of[row]], self.spans[self.tile_of[others]]
-        near, across = self.tiling.edge_px[axis], 1 - axis
-        before = tile[axis] < tiles[:, axis]  # our tile lies left of, or above, theirs
-        touching = np.where(before, tile[axis + 2] >= tiles[:, axis], tiles[:, axis + 2] >= tile[axis])
-        facing = np.where(before, cut[row, axis + 2] & cut[others, axis], cut[row, axis] & cut[others, axis + 2])
-        ours = np.where(before, box[axis] <= tiles[:, axis] + near, box[axis + 2] >= tiles[:, axis + 2] - near)
-        theirs = np.where(before, boxes[:, axis + 2] >= tile[axis + 2] - near, boxes[:, axis] <= tile[axis] + near)
-        meet = np.minimum(box[across + 2], boxes[:, across + 2]) - np.maximum(box[across], boxes[:, across])
-        shorter = np.minimum(box[across + 2] - box[across], boxes[:, across + 2] - boxes[:, across])
-        return np.asarray(
-            touching & (tile[axis] != tiles[:, axis]) & facing & ours & theirs & (meet > THROUGH_SHARE * shorter),
-            np.bool_,
-        )
+
+def _intersection(a: F32, b: F32) -> F32:
+    """Areas shared, row by row."""
+    return box_area(_common(a, b))
 
 
 def _edges_inside(tiles: F32, others: F32) -> Bools:
     """Which edges (left, top, right, bottom) of each tile lie in the other's span along their axis."""
-    tiles, others = np.broadcast_arrays(np.atleast_2d(tiles), np.atleast_2d(others))
-    low, high = others[:, [0, 1, 0, 1]], others[:, [2, 3, 2, 3]]
-    return np.asarray((tiles > low) & (tiles < high), np.bool_)
+    return np.asarray((tiles > others[:, [0, 1, 0, 1]]) & (tiles < others[:, [2, 3, 2, 3]]), np.bool_)
 
 
-def _intersection(a: F32, b: F32) -> F32:
-    """Areas shared row by row."""
-    size = np.maximum(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0)
-    shared: F32 = size[:, 0] * size[:, 1]
-    return shared
-
-
-def _inside(box: F32, boxes: F32) -> F32:
-    """Share of the one box's area in each of the others; 0 for a box without area."""
-    area = float(box_area(box[None])[0])
-    shared = _intersection(np.broadcast_to(box, boxes.shape), boxes)
-    return shared / np.float32(area) if area else np.zeros_like(shared)
-
-
-def _nearest(box: F32, boxes: F32, share: F32) -> int:
-    """The box that holds most of the piece; among several, the one most like it."""
-    held = share >= share.max() - 1e-6
-    return int(np.where(held, box_iou(box[None], boxes)[0], -1).argmax())
-
-
-def _united(masks: Sequence[BoxMask]) -> BoxMask:
+def _united_mask(masks: Sequence[BoxMask]) -> BoxMask:
     """The pixels set in any of the masks."""
     corners = np.array([mask.xyxy for mask in masks])
     x0, y0 = corners[:, :2].min(axis=0).tolist()
@@ -224,12 +224,12 @@ def _without_doubles(found: Detections, tile_of: Rows, nms_iou: float) -> Detect
     """Greedy suppression between tiles: within one, the engine has done it."""
     order = np.lexsort((*found.xyxy.T[::-1], found.class_id, -found.score))
     found, tile_of = found[order], tile_of[order]
+    first, second = _near_pairs(found, tile_of)
+    shared, area = _intersection(found.xyxy[first], found.xyxy[second]), box_area(found.xyxy)
+    double = shared > np.float32(nms_iou) * (area[first] + area[second] - shared)
+    first, second = first[double], second[double]
     alive = np.ones(len(found), np.bool_)
-    for row in range(len(found)):
-        if not alive[row]:
-            continue
-        rest = np.flatnonzero(alive[row + 1 :]) + row + 1
-        rest = rest[found.class_id[rest] == found.class_id[row]]
-        rest = rest[(tile_of[rest] != tile_of[row]) | (tile_of[rest] < 0)]
-        alive[rest[box_iou(found.xyxy[row : row + 1], found.xyxy[rest])[0] > nms_iou]] = False
+    for place in np.argsort(first, kind="stable").tolist():  # surest first: a pair whose first is gone decides nothing
+        if alive[first[place]]:
+            alive[second[place]] = False
     return found[alive]
