@@ -22,10 +22,11 @@ from lineproof.bundle.tiles import TilesSpec
 from lineproof.bundle.triton_readme import _letterbox
 from lineproof.cli.assemble import Callers, most_at_once, open_inspector, reduce_of
 from lineproof.cli.main import app
-from lineproof.core import Decision, Frame
+from lineproof.core import Decision, Detections, Frame, StageTimes
 from lineproof.core.decode import whole
 from lineproof.core.tiles import Tiling
 from lineproof.engine.regions import Region
+from lineproof.engine.tiling import CPU_BATCH
 from lineproof.rules.tolerance import Rules
 from lineproof.serve.readiness import Loaded
 from lineproof.serve.schemas import BundleFacts
@@ -65,8 +66,19 @@ def test_regions_are_cut_into_tiles_of_their_own(path: Path):
     assert found.xyxy.tolist() == [[192, 80, 208, 96]]  # the other lies outside
 
 
-def test_on_a_cpu_tiles_run_one_by_one(path: Path):
-    assert most_at_once("cpu", open_bundle(path), ()) == 1
+def test_tiles_run_some_at_a_time_whole_frames_on_a_cpu_one_by_one(path: Path, tmp_path: Path):
+    inspector, bundle = open_inspector(path, Rules(), "cpu")
+    assert inspector.engine.max_batch == most_at_once("cpu", bundle, ()) == CPU_BATCH
+    assert most_at_once("cpu", tiny_bundle(tmp_path / "whole"), ()) == 1
+
+
+def test_the_times_of_regions_are_those_of_all_their_tiles(path: Path):
+    regions = [Region(x=0, y=0, width=208, height=112), Region(x=0, y=0, width=64, height=64)]
+    inspector, _ = open_inspector(path, Rules(), "cpu", regions=regions)
+    each = iter([5.0, 7.0])
+    empty = Detections.empty()
+    inspector.engine.engine.detect_many = lambda images: [(empty, StageTimes(infer=next(each))) for _ in images]
+    assert inspector.engine.detect(frame())[1].infer == 12
 
 
 def test_inspect_says_where_it_is(path: Path, tmp_path: Path):

@@ -14,7 +14,7 @@ from lineproof.engine.onnx_engine import OnnxEngine
 
 MEASURED_SIDES = (224, 416, 640)  # of square inputs; other sizes lie on the line through them
 _ROUNDS = 15
-_BUSY = 1.5  # the median over the least; 1.0 to 1.1 on a machine with nothing else to do
+_OWN_CORE = 0.9  # a process that computes all the time has at least one core of the machine, or others have it
 _FLOOR = 0.5  # nothing is found on noise: the figure is that of the network
 
 
@@ -42,12 +42,14 @@ def measure_base(
     took_ms = np.empty((_ROUNDS, len(sides)))
     for frame in frames:
         engine.detect(frame)  # memory is taken before it is timed
+    began, began_cpu = time.perf_counter(), time.process_time()
     for turn in took_ms:  # in turns, so that a busy moment hits all sizes
         for column, frame in enumerate(frames):
             started = time.perf_counter()
             engine.detect(frame)
             turn[column] = 1e3 * (time.perf_counter() - started)
     least = took_ms.min(axis=0)
-    if (np.median(took_ms, axis=0) > _BUSY * least).any():
+    share = (time.process_time() - began_cpu) / (time.perf_counter() - began)
+    if share < _OWN_CORE:
         say("this machine is busy with something else: the times may be too long, measure again when it is quiet")
     return tuple((side, float(ms)) for side, ms in zip(sides, least, strict=True))

@@ -14,7 +14,7 @@ from lineproof.engine.probes import replay_probes
 from lineproof.engine.providers import GPU_PROVIDERS
 from lineproof.engine.reducing import reduce_for
 from lineproof.engine.regions import Region, RegionEngine
-from lineproof.engine.tiling import GPU_BATCH
+from lineproof.engine.tiling import CPU_BATCH, GPU_BATCH
 from lineproof.inspector import Inspector
 from lineproof.ports import Engine
 from lineproof.rules.judge import Limit, compile_limits
@@ -106,10 +106,11 @@ def _engine(
 def most_at_once(provider: str, bundle: Bundle, regions: Sequence[Region], callers: int = 1) -> int:
     """Images in one run: of several callers, of regions, or the tiles of a frame.
 
-    A batch gains nothing on a CPU, where an open batch dimension costs a little: there, images run one by one.
+    A batch gains nothing on a CPU, where an open batch dimension costs a little: there, images run one by one. Tiles are
+    many and small: a few at a time save what each run costs besides.
     """
     if provider in _CPU_ONLY or not _has_gpu():
-        return 1
+        return CPU_BATCH if bundle.manifest.tiles else 1
     return max(callers, len(regions), GPU_BATCH if bundle.manifest.tiles else 1)
 
 

