@@ -40,11 +40,16 @@ def calibration_images(
 ) -> Iterator[NDArray[np.uint8]]:
     """Inputs `(1, H, W, C)` of samples spread evenly over the list, made as the engine makes them.
 
+    With tiles, one of each sample: of the first the first, of the second the second, so that every place is seen.
     Each is valid until the next is taken: the buffer is the engine's own and reused.
     """
     letterbox = Letterbox(spec.input_wh, dynamic=spec.dynamic, pad_value=spec.pad_value, channels=spec.channels)
-    for index in np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int):
-        yield letterbox.fill(read_image(samples[index].image))[0]
+    for turn, index in enumerate(np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int)):
+        image = read_image(samples[index].image)
+        if spec.tiles is not None:
+            tiles = spec.tiles.grid((image.shape[1], image.shape[0]))
+            image = tiles[turn % len(tiles)].cut(image)
+        yield letterbox.fill(image)[0]
 
 
 def activation_ranges(model: bytes, images: Iterable[NDArray[np.uint8]]) -> dict[str, Range]:

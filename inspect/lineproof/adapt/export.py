@@ -20,6 +20,7 @@ from ultralytics.nn.tasks import BaseModel
 from lineproof.adapt.graph import MapsGraph, RowsGraph, strides_of
 from lineproof.bundle.manifest import InputSpec, Layout, OutputForm, Task
 from lineproof.bundle.precisions import Precision
+from lineproof.core.tiles import Tiling
 from lineproof.engine.contract import INPUT
 from lineproof.engine.letterbox import STRIDE
 from lineproof.engine.onnx_engine import OnnxEngine
@@ -43,6 +44,7 @@ class Exported:
     outputs: OutputForm = "maps"
     strides: tuple[int, ...] = (8, 16, 32)
     precision: Precision = "fp32"
+    tiles: Tiling | None = None  # how the network's training images were cut
 
     def spec(self, score_floor: float) -> EngineSpec:
         """The engine's contract for this model."""
@@ -56,6 +58,7 @@ class Exported:
             self.strides,
             self.precision,
             score_floor=score_floor,
+            tiles=self.tiles,
         )
 
     @property

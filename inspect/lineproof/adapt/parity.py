@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from lineproof.adapt.trained_model import TrainedModel
 from lineproof.bundle.manifest import ParityReport
-from lineproof.core import Detections
+from lineproof.core import Detections, Image
 from lineproof.core.boxes import box_iou
 from lineproof.core.decode import read_image
 from lineproof.core.masks import mask_iou
 from lineproof.core.threshold import Threshold
+from lineproof.core.tile_merge import merge_tiles
+from lineproof.core.tiles import Tiling
 from lineproof.engine.pairing import pair_detections
+from lineproof.engine.spec import EngineSpec
 from lineproof.errors import ParityError
 from lineproof.ports import Engine
 from lineproof.rules.judge import Limit, compile_limits, judge
@@ -30,6 +33,7 @@ _NMS_TIE_IOU = 0.005
 # Suppression sees boxes before they are cut at the frame's edge, which moves their overlap: 0.656 of what was cut had been
 # a tie at 0.6 on steel strip.
 _CUT_TIE_IOU = 0.08
+_SAME_IOU = 0.99  # of what one engine found twice: in batches of another size its last digits may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,41 +88,88 @@ def check_parity(
 ) -> ParityReport:
     """Compare engine and trained model on every image, at the thresholds the bundle will carry.
 
+    With tiles, every tile is compared by itself – the two sides may break a tie of suppression differently, and of that
+    anything may follow when tiles are put together – then the engine's frame with its own tiles put together, and the
+    decisions about the frame.
+
     Raises:
         ParityError: a decision differs, or a detection that can reject a part (at or above its class's review score)
             is missing on one side or differs by more than the tolerance; names the image.
     """
     limits = compile_limits(Rules(), engine.classes, dict(thresholds), trained.spec.score_floor)
-    gate = _Gate(tolerance or ParityTolerance(), limits, trained.spec.nms_iou)
+    gate = _Gate(tolerance or ParityTolerance(), limits, trained.spec)
     for index, path in enumerate(images):
         pixels = read_image(path)
-        runtime, _ = engine.detect(pixels)
-        gate.compare(path.name, trained.detect(pixels), runtime, (pixels.shape[1], pixels.shape[0]))
+        if trained.spec.tiles is None:
+            gate.compare(
+                path.name, trained.detect(pixels), engine.detect(pixels)[0], (pixels.shape[1], pixels.shape[0])
+            )
+        else:
+            _compare_tiled(gate, path.name, pixels, engine, trained, trained.spec.tiles)
         if progress is not None:
             progress(index + 1, len(images))
     return gate.result()
 
 
+def _compare_tiled(
+    gate: _Gate, name: str, pixels: Image, engine: Engine, trained: TrainedModel, tiling: Tiling
+) -> None:
+    frame_wh = pixels.shape[1], pixels.shape[0]
+    tiles = tiling.grid(frame_wh)
+    ours: list[Detections] = []
+    theirs: list[Detections] = []
+    for tile in tiles:
+        cut = np.ascontiguousarray(tile.cut(pixels))  # a frame of one tile
+        expected, got = trained.detect(cut), engine.detect(cut)[0]
+        gate.compare_found(f"{name}, tile at {tile.left},{tile.top}", expected, got, tile.wh)
+        ours.append(tile.to_frame(expected))
+        theirs.append(tile.to_frame(got))
+    runtime, _ = engine.detect(pixels)
+    together = [merge_tiles(found, tiles, tiling, trained.spec.nms_iou) for found in (ours, theirs)]
+    expected, own = (found[: trained.spec.max_detections] for found in together)
+    gate.compare_put_together(name, own, runtime)
+    gate.compare_decisions(name, expected, runtime)
+
+
 class _Gate:
     """Compares image by image and keeps the tally."""
 
-    def __init__(self, tolerance: ParityTolerance, limits: tuple[Limit, ...], nms_iou: float) -> None:
+    def __init__(self, tolerance: ParityTolerance, limits: tuple[Limit, ...], spec: EngineSpec) -> None:
         self._tolerance = tolerance
         self._limits = limits
         self._review = np.array([limit.review_score for limit in limits], np.float32)
-        self._nms_iou = nms_iou
+        self._nms_iou = spec.nms_iou
         self._frame_wh = (0, 0)
         self._tally = _Tally()
 
     def compare(self, name: str, trained: Detections, runtime: Detections, frame_wh: tuple[int, int]) -> None:
         """Add one image to the tally."""
+        self.compare_found(name, trained, runtime, frame_wh)
+        self.compare_decisions(name, trained, runtime)
+
+    def compare_found(self, name: str, trained: Detections, runtime: Detections, frame_wh: tuple[int, int]) -> None:
+        """Every detection of a frame, or of a tile as its own frame, with its partner."""
         self._frame_wh = frame_wh
-        self._tally.images += 1
         pairs = pair_detections(trained, runtime, min_iou=0.5)
         for row, partner in pairs:
             self._pair(name, trained, row, runtime, partner)
         self._tally.trained_alone += self._alone(name, "lost", trained, runtime, {row for row, _ in pairs})
         self._tally.runtime_alone += self._alone(name, "invented", runtime, trained, {row for _, row in pairs})
+
+    def compare_put_together(self, name: str, own: Detections, runtime: Detections) -> None:
+        """The engine's answer for a frame must be that of its own tiles, put together as training defines it."""
+        pairs = pair_detections(own, runtime, min_iou=_SAME_IOU)
+        for found, paired in ((own, {row for row, _ in pairs}), (runtime, {row for _, row in pairs})):
+            lone = [row for row in range(len(found)) if row not in paired and self._counts(found)[row]]
+            if lone:
+                self._tally.problems.append(
+                    f"{name}: the engine's tiles are put together otherwise: a detection of score "
+                    f"{found.score[lone[0]]:.3f} at {found.xyxy[lone[0]].round().tolist()} is on one side only"
+                )
+
+    def compare_decisions(self, name: str, trained: Detections, runtime: Detections) -> None:
+        """One image's decisions, from all that was found on it."""
+        self._tally.images += 1
         expected, got = judge(trained, self._limits).decision, judge(runtime, self._limits).decision
         if expected is not got:
             self._tally.flips += 1

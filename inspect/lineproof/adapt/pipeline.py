@@ -13,7 +13,7 @@ from lineproof.adapt.network import read_safetensors
 from lineproof.adapt.progress import TrainProgress
 from lineproof.adapt.run_folder import RunFolder, RunRecord, check_same_data
 from lineproof.adapt.sealing import Sealed, seal_run
-from lineproof.adapt.workspace import prepare_workspace
+from lineproof.adapt.workspace import Workspace, prepare_workspace
 from lineproof.data.dataset import Dataset, open_dataset
 from lineproof.errors import InputError
 
@@ -37,8 +37,7 @@ def train(data: Path | Dataset, out: Path, wish: Wish, progress: TrainProgress) 
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     folder, start = begin_run(dataset, out, wish, progress)
     with gone_unless_begun(folder):
-        record = folder.read()
-        workspace = prepare_workspace(dataset, record.task, folder.workspace)
+        workspace = _workspace(dataset, folder, progress)
         network = finetune(start, workspace, folder, progress, device=wish.device)
         draw_curves(folder.curves, read_metrics(folder.metrics), folder.read().best_epoch)
         sealed = seal_run(folder, folder.bundle, network, dataset, progress)
@@ -54,12 +53,20 @@ def resume(data: Path | Dataset, out: Path, device: str, progress: TrainProgress
     """
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     folder, start = resume_run(dataset, out, progress)
-    record = folder.read()
-    workspace = prepare_workspace(dataset, record.task, folder.workspace)
+    workspace = _workspace(dataset, folder, progress)
     network = finetune(start, workspace, folder, progress, device=device)
     draw_curves(folder.curves, read_metrics(folder.metrics), folder.read().best_epoch)
     sealed = seal_run(folder, folder.bundle, network, dataset, progress, overwrite=True)
     return Trained(folder, folder.read(), sealed)
+
+
+def _workspace(dataset: Dataset, folder: RunFolder, progress: TrainProgress) -> Workspace:
+    """What the trainer is given, as the run's record says."""
+    record = folder.read()
+    recipe = record.recipe
+    return prepare_workspace(
+        dataset, record.task, folder.workspace, tiles=recipe.tiles, seed=recipe.seed, say=progress.say
+    )
 
 
 def export(

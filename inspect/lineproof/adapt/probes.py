@@ -12,6 +12,7 @@ from lineproof.bundle.probes import Probe
 from lineproof.core import Detections, Image, Sample
 from lineproof.core.decode import read_image
 from lineproof.core.threshold import Threshold
+from lineproof.core.tiles import Tiling
 from lineproof.ports import Engine
 
 MAX_PROBE_PIXELS = 2_000_000  # eight camera frames of 12 megapixels would be a bundle of 200 MB and a slow start
@@ -19,7 +20,12 @@ _TRIED = 8  # images looked at for each place in the set
 
 
 def choose_probes(
-    engine: Engine, samples: Sequence[Sample], thresholds: Mapping[str, Threshold], *, count: int = 3
+    engine: Engine,
+    samples: Sequence[Sample],
+    thresholds: Mapping[str, Threshold],
+    *,
+    count: int = 3,
+    tiling: Tiling | None = None,
 ) -> tuple[Probe, ...]:
     """A good part and one image per class, as many as `count` allows; what the engine finds on them is what is sealed.
 
@@ -28,22 +34,26 @@ def choose_probes(
 
     Among the images that would do, those are taken whose scores lie far from every threshold: on them another
     machine's rounding cannot change a decision. A data set without good parts gets a plain grey image in their place.
+    Where the engine cuts tiles, a probe is the part of the image that makes two by two of them: enough to see that they
+    are put together, and a start need not wait for all.
     """
-    chosen = [_good_part(engine, samples, thresholds)]
+    chosen = [_good_part(engine, samples, thresholds, tiling)]
     taken = {chosen[0].name}
     for class_id in [*range(len(engine.classes)), *range(len(engine.classes))]:
         if len(chosen) >= count:
             break
         holders = (s for s in samples if class_id in s.truth.class_id and s.image.name not in taken)
-        best = _steadiest(engine, holders, thresholds, class_id)
+        best = _steadiest(engine, holders, thresholds, class_id, tiling)
         if best is not None:
             chosen.append(best)
             taken.add(best.name)
     return tuple(chosen)
 
 
-def _good_part(engine: Engine, samples: Sequence[Sample], thresholds: Mapping[str, Threshold]) -> Probe:
-    best = _steadiest(engine, (s for s in samples if s.ok), thresholds, None)
+def _good_part(
+    engine: Engine, samples: Sequence[Sample], thresholds: Mapping[str, Threshold], tiling: Tiling | None
+) -> Probe:
+    best = _steadiest(engine, (s for s in samples if s.ok), thresholds, None, tiling)
     if best is not None:
         return best
     width, height = engine.input_wh
@@ -51,10 +61,14 @@ def _good_part(engine: Engine, samples: Sequence[Sample], thresholds: Mapping[st
 
 
 def _steadiest(
-    engine: Engine, samples: Iterator[Sample], thresholds: Mapping[str, Threshold], class_id: int | None
+    engine: Engine,
+    samples: Iterator[Sample],
+    thresholds: Mapping[str, Threshold],
+    class_id: int | None,
+    tiling: Tiling | None,
 ) -> Probe | None:
     """Of the first few samples the one furthest from every threshold; with the class found on it, if on any."""
-    probes = [_probe(engine, s.image.name, _shrunk(read_image(s.image))) for s in islice(samples, _TRIED)]
+    probes = [_probe(engine, s.image.name, _sized(s, class_id, tiling)) for s in islice(samples, _TRIED)]
     if not probes:
         return None
     return max(
@@ -68,6 +82,18 @@ def _steadiest(
 
 def _probe(engine: Engine, name: str, image: Image) -> Probe:
     return Probe(name, image, engine.detect(image)[0])
+
+
+def _sized(sample: Sample, class_id: int | None, tiling: Tiling | None) -> Image:
+    """The sample's image made smaller: shrunk as a whole, or the two by two tiles around its defect."""
+    image = read_image(sample.image)
+    if tiling is None:
+        return _shrunk(image)
+    shown = sample.truth.xyxy[sample.truth.class_id == class_id] if class_id is not None else sample.truth.xyxy
+    middle = shown[0].reshape(2, 2).mean(axis=0) if len(shown) else np.array(sample.image_wh) / 2
+    sides = 2 * np.array(tiling.slice_wh) - tiling.overlap_wh
+    left, top = np.clip(middle - sides / 2, 0, np.maximum(np.array(sample.image_wh) - sides, 0)).astype(int).tolist()
+    return np.ascontiguousarray(image[top : top + int(sides[1]), left : left + int(sides[0])])
 
 
 def _shrunk(image: Image) -> Image:

@@ -25,10 +25,10 @@ def measure_reduced_decoding(
     """Every reduction that enough of the images allow, beside what the engine `found` on them decoded in full.
 
     One is allowed when no decision changes, whatever a lower precision was granted: nobody has asked for it.
-    Nothing is measured, and nothing read, for masks (they stay at the frame's resolution) and dynamic inputs.
+    Nothing is measured, and nothing read, for masks (they stay at the frame's resolution), dynamic inputs and tiles.
     """
     spec = engine.spec
-    if spec.task != "detect" or spec.dynamic:
+    if spec.task != "detect" or spec.dynamic or spec.tiles is not None:
         return ()
     rows: list[ReducedDecoding] = []
     for times in REDUCTIONS:

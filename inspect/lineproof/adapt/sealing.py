@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from lineproof.adapt.parity import check_parity
 from lineproof.adapt.precision import at_precision
 from lineproof.adapt.probes import choose_probes
 from lineproof.adapt.progress import TrainProgress
+from lineproof.adapt.recipe import Recipe
 from lineproof.adapt.reduced_decoding import measure_reduced_decoding
 from lineproof.adapt.run_folder import RunFolder, RunRecord
 from lineproof.adapt.sheet import draw_sheet
@@ -30,12 +31,14 @@ from lineproof.bundle.precisions import PrecisionRow
 from lineproof.bundle.probes import Probe
 from lineproof.bundle.reduced_decoding import ReducedDecoding
 from lineproof.bundle.seal import seal
+from lineproof.bundle.tiles import TilesSpec
 from lineproof.core import Detections, Sample
 from lineproof.core.threshold import Threshold
 from lineproof.data.dataset import Dataset
 from lineproof.data.subset import samples_of
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.engine.spec import EngineSpec
+from lineproof.errors import InputError
 from lineproof.proof.evaluate import Evaluation, detect_all, evaluate
 from lineproof.proof.thresholds import choose_thresholds
 from lineproof.rules.judge import compile_limits
@@ -75,7 +78,7 @@ def seal_run(
     record = folder.read()
     samples = samples_of(dataset, "val")
     progress.say("exporting to ONNX")
-    exported = _exported(network, dataset, wish.imgsz or record.recipe.imgsz, wish)
+    exported = _exported(network, dataset, record.recipe, wish)
     spec = exported.spec(SCORE_FLOOR)
     engine = OnnxEngine.from_model(exported.onnx, spec, "cpu")
     progress.say(f"measuring {len(samples)} validation images through the runtime engine")
@@ -106,19 +109,26 @@ def seal_run(
         progress.say(f"chosen: {exported.precision} on {precise.provider}, {len(precise.flipped)} decisions changed")
     limits = compile_limits(Rules(), dataset.classes, thresholds, SCORE_FLOOR)
     reduced = measure_reduced_decoding(engine, samples, found, limits, progress)
-    probes = choose_probes(engine, samples, thresholds)
+    probes = choose_probes(engine, samples, thresholds, tiling=exported.tiles)
     manifest = _manifest(record, folder, exported, spec, dataset, thresholds, parity, evaluation, rows, reduced)
     bundle = _seal(out, manifest, exported, probes, overwrite=overwrite)
     folder.update(status="sealed", validation=_figures(evaluation))
     return Sealed(bundle, evaluation, parity, thresholds)
 
 
-def _exported(network: BaseModel, dataset: Dataset, imgsz: int, wish: ExportWish) -> Exported:
-    train = samples_of(dataset, "train")
+def _exported(network: BaseModel, dataset: Dataset, recipe: Recipe, wish: ExportWish) -> Exported:
+    train, imgsz = samples_of(dataset, "train"), wish.imgsz or recipe.imgsz
+    tiling = recipe.tiles.tiling if recipe.tiles else None
+    if tiling is not None and wish.frame_wh is not None:
+        raise InputError("--frame: the model's input is that of a tile, whatever the frame is", hint="drop --frame")
     frames_wh = [wish.frame_wh] if wish.frame_wh else [sample.image_wh for sample in train]
+    if tiling is not None:  # the tiles of a frame that is smaller in one direction are so too
+        frames_wh = [tiling.grid(frame_wh)[0].wh for frame_wh in frames_wh]
     input_wh = (imgsz, imgsz) if wish.square or wish.dynamic else input_wh_for(frames_wh, imgsz)
     mono = all_grey(train) if wish.mono is None else wish.mono
-    return export_onnx(network, input_wh, dynamic=wish.dynamic, channels=1 if mono else 3, outputs=wish.outputs)
+    channels = 1 if mono else 3
+    exported = export_onnx(network, input_wh, dynamic=wish.dynamic, channels=channels, outputs=wish.outputs)
+    return replace(exported, tiles=tiling)
 
 
 def _evaluate(
@@ -147,6 +157,7 @@ def _manifest(
         task=exported.task,
         classes=exported.classes,
         input=exported.input_spec,
+        tiles=TilesSpec.of(exported.tiles) if exported.tiles else None,
         outputs=exported.outputs,
         strides=exported.strides,
         precision=exported.precision,

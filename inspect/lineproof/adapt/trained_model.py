@@ -14,6 +14,7 @@ from ultralytics.utils.nms import non_max_suppression
 from ultralytics.utils.ops import process_mask_native, scale_boxes
 
 from lineproof.core import BoxMask, Detections, Image
+from lineproof.core.tile_merge import merge_tiles
 from lineproof.engine.spec import EngineSpec
 
 
@@ -27,7 +28,15 @@ class TrainedModel:
         self._letterbox = LetterBox((height, width), auto=spec.dynamic, stride=32, padding_value=spec.pad_value)
 
     def detect(self, image: Image) -> Detections:
-        """Detections of an `(H, W, 3)` uint8 BGR image in its own pixels."""
+        """Detections of an `(H, W, 3)` uint8 BGR image in its own pixels, put together from tiles where it has them."""
+        tiling = self.spec.tiles
+        if tiling is None:
+            return self._detect_whole(image)
+        tiles = tiling.grid((image.shape[1], image.shape[0]))
+        found = [tile.to_frame(self._detect_whole(tile.cut(image))) for tile in tiles]
+        return merge_tiles(found, tiles, tiling, self.spec.nms_iou)[: self.spec.max_detections]
+
+    def _detect_whole(self, image: Image) -> Detections:
         input_rgb = np.ascontiguousarray(self._letterbox(image=image)[..., ::-1].transpose(2, 0, 1))
         batch = torch.from_numpy(input_rgb)[None].float() / 255
         with torch.inference_mode():

@@ -1,19 +1,22 @@
-"""Dataset to the folder ultralytics trains on: links to the images, fresh labels, and a fresh YAML of four keys."""
+"""Dataset to the folder ultralytics trains on: links to the images or tiles of them, fresh labels, and a fresh YAML."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import yaml
 
 from lineproof.adapt.outline import outline
+from lineproof.adapt.recipe import TileRecipe
+from lineproof.adapt.tile_images import cut_training, cut_validation
 from lineproof.atomic import write_text
 from lineproof.bundle.manifest import Task
+from lineproof.bundle.tiles import tiles_suit
 from lineproof.core import Sample
 from lineproof.core.decode import check_header
 from lineproof.data.dataset import Dataset
@@ -51,8 +54,16 @@ def choose_task(dataset: Dataset, asked: Task | None) -> Task:
     return asked or ("segment" if dataset.has_masks else "detect")
 
 
-def prepare_workspace(dataset: Dataset, task: Task, root: Path) -> Workspace:
-    """Write the folder afresh.
+def prepare_workspace(
+    dataset: Dataset,
+    task: Task,
+    root: Path,
+    *,
+    tiles: TileRecipe | None = None,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda _: None,
+) -> Workspace:
+    """Write the folder afresh; with `tiles`, of tiles instead of whole images, each in the split of its image.
 
     Raises:
         DatasetError: no training or validation images, nothing annotated, or an image that cannot be read; names it.
@@ -60,10 +71,18 @@ def prepare_workspace(dataset: Dataset, task: Task, root: Path) -> Workspace:
     train, val = (tuple(samples_of(dataset, split)) for split in ("train", "val"))
     if all(sample.ok for sample in train):
         raise DatasetError(f"{dataset.root}: no defect is annotated in its training images")
+    if tiles is not None and not tiles_suit(task):
+        raise DatasetError(f"tiles are for boxes and masks, not for a model that can {task}", hint="drop `tiles`")
     workspace = Workspace(root, task, dataset.classes, train, val)
     shutil.rmtree(root, ignore_errors=True)
     try:
-        for split, samples in (("train", train), ("val", val)):
+        if tiles is not None:
+            for split in ("train", "val"):
+                workspace.images(split).mkdir(parents=True)
+            learnt = cut_training(train, tiles, workspace.images("train"), seed, say)
+            checked = cut_validation(val, tiles, workspace.images("val"), say)
+            workspace = replace(workspace, train=tuple(learnt), val=tuple(checked))
+        for split, samples in (("train", workspace.train), ("val", workspace.val)):
             _write_split(workspace, split, samples)
         write_text(workspace.yaml, _description(workspace))
     except OSError as error:
@@ -86,12 +105,15 @@ def _description(workspace: Workspace) -> str:
 
 def _write_split(workspace: Workspace, split: str, samples: Iterable[Sample]) -> None:
     images, labels = workspace.images(split), workspace.root / "labels" / split
-    images.mkdir(parents=True)
+    images.mkdir(parents=True, exist_ok=True)
     labels.mkdir(parents=True)
     for index, sample in enumerate(samples):
         suffix = sample.image.suffix.lower()
         stem = f"{index:06d}_{sample.image.stem}"
-        _place(sample.image, images / (stem + (suffix if suffix in _SUFFIXES else ".png")))
+        if sample.image.parent == images:  # a tile, written there already
+            stem = sample.image.stem
+        else:
+            _place(sample.image, images / (stem + (suffix if suffix in _SUFFIXES else ".png")))
         text = "\n".join(_rows(sample, workspace.task))
         (labels / f"{stem}.txt").write_text(text, "utf-8")  # inside a folder that is made afresh every time
 

@@ -112,6 +112,8 @@ def peers(subject: Subject, threads: Threads, name: str) -> list[Contender]:
     if not name.startswith("ultralytics"):
         return [peer]
     notes = ["keeps one class of a box"]
+    if json.loads(subject.spec).get("tiles"):
+        notes.append("sees the whole frame at once, no tiles")
     if name == "ultralytics-torch":
         notes.append("pads to the frame's proportions, not to the whole input: fewer pixels than all others compute")
     peer = replace(peer, note="; ".join(notes))

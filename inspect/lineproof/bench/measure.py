@@ -75,6 +75,8 @@ def measure(bundle_path: Path, wish: BenchWish, watcher: Watcher | None = None) 
         watcher.expect(sum(len(field) for _, field in fields) * wish.settings.rounds)
         races = tuple(run_race(field, threads.count, wish.settings, watcher) for threads, field in fields)
     frame: dict[str, object] = {"wh": [image.shape[1], image.shape[0]], "from": source}
+    if bundle.manifest.tiles is not None:
+        frame["tiles"] = len(bundle.manifest.tiles.tiling.grid((image.shape[1], image.shape[0])))
     return Report(_facts(bundle), frame, races, wish.settings, machine=facts)
 
 
@@ -191,4 +193,5 @@ def _facts(bundle: Bundle) -> dict[str, object]:
         "classes": len(manifest.classes),
         "input_wh": list(manifest.input_wh),
         "precision": manifest.precision,
+        "tiles": None if manifest.tiles is None else manifest.tiles.model_dump(mode="json"),
     }

@@ -50,9 +50,9 @@ def _head(report: Report) -> Iterator[Text]:
     bundle, frame, machine = report.subject, report.frame, report.machine
     what = f"{bundle['task']} {_wh(bundle['input_wh'])} {bundle['precision']}"
     yield Text(f"{bundle['name']} · {what} · {str(bundle['digest'])[:12]}")
-    yield Text(
-        f"one {_wh(frame['wh'])} frame ({frame['from']}), {report.settings.rounds} rounds of {report.settings.calls} calls"
-    )
+    tiles = f" as {frame['tiles']} tiles" if "tiles" in frame else ""
+    rounds = f"{report.settings.rounds} rounds of {report.settings.calls} calls"
+    yield Text(f"one {_wh(frame['wh'])} frame{tiles} ({frame['from']}), {rounds}")
     flags = machine["flags"]
     special = [flag for flag in flags if flag != "avx2"] if isinstance(flags, list) else []
     facts = (machine["cpu"], f"{machine['cores']} cores", " ".join(special), machine["gpu"])
@@ -131,6 +131,8 @@ def _legend(report: Report) -> str:
     words = f"× floor: time over that of {floors}, median over rounds."
     if any(row.name == STOCK_FLOOR for row in rows):
         words += f" × own: over “{OWN_FLOOR}”."
+    if "tiles" in report.frame:
+        words += f" The floor is the run of one tile, lineproof's time that of all {report.frame['tiles']}."
     return words + " Stages: medians. CPU: all threads, per call. found: detections on the frame."
 
 

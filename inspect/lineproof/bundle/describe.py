@@ -21,6 +21,10 @@ def _lines(bundle: Bundle) -> Iterator[tuple[str, str]]:
     yield "sealed", f"{manifest.created_at:%Y-%m-%d %H:%M} UTC by lineproof {manifest.lineproof}"
     yield "task", manifest.task
     yield "input", f"{width}×{height}{', any smaller multiple of 32' if manifest.input.dynamic else ''}"
+    if manifest.tiles is not None:
+        tiles = manifest.tiles
+        size = f"{tiles.slice_width}×{tiles.slice_height}"
+        yield "tiles", f"{size} px of the frame, neighbours share {tiles.overlap_width} and {tiles.overlap_height} px"
     yield from _thresholds(manifest)
     if manifest.task == "classify":
         yield "kept from", f"{manifest.score_floor:g}, each class for itself"

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, Validation
 from lineproof import __version__
 from lineproof.bundle.precisions import Precision, PrecisionRow
 from lineproof.bundle.reduced_decoding import ReducedDecoding
+from lineproof.bundle.tiles import TilesSpec, tiles_suit
 from lineproof.core.threshold import Threshold
 from lineproof.errors import BundleError
 from lineproof.settings import StrictModel
@@ -117,6 +118,9 @@ class Manifest(StrictModel):
     task: Task = Field(description="detect: boxes; segment: boxes and masks; classify: whole images")
     classes: tuple[str, ...] = Field(min_length=1, description="names by class id")
     input: InputSpec = Field(description="what the model takes")
+    tiles: TilesSpec | None = Field(
+        default=None, description="frames are cut into tiles, each letterboxed to the input; none: the whole frame is"
+    )
     outputs: OutputForm = Field(
         default="maps",
         description="maps: the head as it is, boxes decoded on the host; rows: the surest, decoded; "
@@ -176,10 +180,18 @@ class Manifest(StrictModel):
         for name, threshold in self.thresholds.items():
             if threshold.review_score < self.score_floor:
                 raise ValueError(f"thresholds.{name}: {threshold.review_score} is below score_floor {self.score_floor}")
-        if self.reductions and (self.task == "segment" or self.input.dynamic):
-            raise ValueError("reduced_decoding: only for boxes, and an input of fixed size")
         if len({name.casefold() for name in self.files}) != len(self.files):
             raise ValueError("files: two names differ only in case")
+        return self
+
+    @model_validator(mode="after")
+    def _frames_suit(self) -> Self:
+        if self.reductions and (self.task == "segment" or self.input.dynamic):
+            raise ValueError("reduced_decoding: only for boxes, and an input of fixed size")
+        if self.reductions and self.tiles is not None:
+            raise ValueError("reduced_decoding: not with tiles, which are cut from the frame in full")
+        if self.tiles is not None and not tiles_suit(self.task):
+            raise ValueError(f"tiles: only for boxes and masks, not for a bundle that can {self.task}")
         return self
 
     def _check_classifier(self) -> None:

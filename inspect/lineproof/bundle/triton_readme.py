@@ -88,10 +88,25 @@ def _letterbox(manifest: Manifest) -> str:
     )
     return (
         "## Frame to input\n\n"
-        f"For a frame of w × h pixels: g = min({width} / w, {height} / h), copy size w' = round(w · g), h' = round(h · g).\n"
+        f"{_tiles(manifest)}For a frame of w × h pixels: g = min({width} / w, {height} / h), copy size w' = round(w · g), h' = round(h · g).\n"
         f"Resize linearly (OpenCV INTER_LINEAR) to w' × h', {grey}and lay it on a canvas of {width} × {height} filled with "
         f"{manifest.input.pad_value},\nat left = round(({width} − w') / 2 − 0.1), top = round(({height} − h') / 2 − 0.1). Send the "
         f"canvas as uint8, rows first, {colour}:\nno division, no mean, no transposition; the graph does all that.\n{smaller}"
+    )
+
+
+def _tiles(manifest: Manifest) -> str:
+    """What comes before the letterbox, where the model was trained on tiles."""
+    tiles = manifest.tiles
+    if tiles is None:
+        return ""
+    return (
+        f"This model sees tiles, not frames. Cut the frame into tiles of {tiles.slice_width} × {tiles.slice_height} pixels "
+        f"at every {tiles.slice_width - tiles.overlap_width}th column and {tiles.slice_height - tiles.overlap_height}th "
+        "row; move the last of each row and\ncolumn inwards so that none leaves the frame; a smaller frame is one tile. Each "
+        "tile is a “frame” below.\nAdd a tile's corner to what is found on it; join what an edge inside the frame has cut "
+        "with its continuation on the next tile\n(`lineproof.core.tile_merge` does it); suppress doubles between tiles as "
+        "within one.\n\n"
     )
 
 

@@ -14,6 +14,7 @@ from lineproof.engine.probes import replay_probes
 from lineproof.engine.providers import GPU_PROVIDERS
 from lineproof.engine.reducing import reduce_for
 from lineproof.engine.regions import Region, RegionEngine
+from lineproof.engine.tiling import CPU_BATCH, GPU_BATCH
 from lineproof.inspector import Inspector
 from lineproof.ports import Engine
 from lineproof.rules.judge import Limit, compile_limits
@@ -45,8 +46,10 @@ def bundle_limits(bundle: Bundle, rules: Rules) -> tuple[Limit, ...]:
 
 
 def reduce_of(bundle: Bundle, regions: Sequence[Region]) -> Reduce:
-    """How much smaller JPEGs may be decoded: as the bundle has proven, and never where regions are seen in full."""
-    return whole if regions else reduce_for(bundle.manifest.input_wh, bundle.manifest.reductions)
+    """How much smaller JPEGs may be decoded: as the bundle has proven, and never where regions or tiles are seen in full."""
+    return (
+        whole if regions or bundle.manifest.tiles else reduce_for(bundle.manifest.input_wh, bundle.manifest.reductions)
+    )
 
 
 def ready_engine(
@@ -108,8 +111,7 @@ def _engine(
     def seeing(engine: OnnxEngine) -> Engine:
         return RegionEngine(engine, regions) if regions else engine
 
-    # A batch gains nothing on a CPU, where an open batch dimension costs a little: there, images run one by one.
-    max_batch = 1 if provider in _CPU_ONLY or not _has_gpu() else max(callers.max_batch, len(regions), 1)
+    max_batch = most_at_once(provider, bundle, regions, callers.max_batch)
     wide = ready_engine(bundle, limits, provider, max_batch=max_batch, heat=heat)
     if callers.at_once == 1:
         return seeing(wide)
@@ -117,11 +119,22 @@ def _engine(
         from lineproof.engine.two_speed import TwoSpeedEngine
 
         return TwoSpeedEngine(seeing(wide), seeing(ready_engine(bundle, limits, provider, threads=1)))
-    if callers.max_batch > 1 and not regions:
+    if callers.max_batch > 1 and not regions and not bundle.manifest.tiles:  # tiles fill the runs of one frame already
         from lineproof.engine.batching import BatchingEngine
 
         return BatchingEngine(wide, callers.max_batch, gather_s=callers.gather_s)
     return seeing(wide)
+
+
+def most_at_once(provider: str, bundle: Bundle, regions: Sequence[Region], callers: int = 1) -> int:
+    """Images in one run: of several callers, of regions, or the tiles of a frame.
+
+    A batch gains nothing on a CPU, where an open batch dimension costs a little: there, images run one by one. Tiles are
+    many and small: a few at a time save what each run costs besides.
+    """
+    if provider in _CPU_ONLY or not _has_gpu():
+        return CPU_BATCH if bundle.manifest.tiles else 1
+    return max(callers, len(regions), GPU_BATCH if bundle.manifest.tiles else 1)
 
 
 def _has_gpu() -> bool:

@@ -8,6 +8,7 @@ from lineproof.cli.data_check import check, show, split, stats, synth
 from lineproof.cli.data_gap import gap
 from lineproof.cli.data_import import import_
 from lineproof.cli.data_next import next_
+from lineproof.cli.data_size import size
 from lineproof.cli.data_suspects import suspects
 
 app = typer.Typer(name="data", help="Import, check, split, look at and draw datasets.", no_args_is_help=True)
@@ -17,6 +18,7 @@ app.command()(split)
 app.command()(show)
 app.command()(stats)
 app.command()(suspects)
+app.command()(size)
 app.command()(synth)
 app.command()(gap)
 app.command("next")(next_)

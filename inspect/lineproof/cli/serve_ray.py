@@ -97,7 +97,7 @@ def build_replica(plan: ReplicaPlan) -> ReplicaParts:
     """
     from lineproof import __version__
     from lineproof.bundle.open import open_bundle
-    from lineproof.cli.assemble import bundle_limits, ready_engine
+    from lineproof.cli.assemble import bundle_limits, most_at_once, ready_engine
     from lineproof.engine.probes import replay_probes
     from lineproof.engine.regions import RegionEngine
     from lineproof.errors import BundleError, EngineError
@@ -109,7 +109,8 @@ def build_replica(plan: ReplicaPlan) -> ReplicaParts:
     if bundle.digest != plan.digest:
         raise BundleError(f"{plan.bundle}: another bundle than at the door", hint="stop the server before replacing it")
     limits = bundle_limits(bundle, plan.rules)
-    engine = ready_engine(bundle, limits, plan.provider, threads=1, max_batch=max(len(plan.regions), 1))
+    at_once = most_at_once(plan.provider, bundle, plan.regions)
+    engine = ready_engine(bundle, limits, plan.provider, threads=1, max_batch=at_once)
 
     def prove() -> None:
         replay_probes(engine, bundle)

@@ -183,6 +183,7 @@ def _facts(done: Trained) -> dict[str, object]:
         "best_epoch": record.best_epoch,
         "seconds": record.seconds,
         "precision": record.precision,
+        "tiles": sealed.bundle.manifest.tiles.model_dump(mode="json") if sealed.bundle.manifest.tiles else None,
         "validation": sealed.evaluation.as_dict(),
         "parity": sealed.parity.model_dump(mode="json"),
         "thresholds": {
@@ -201,13 +202,18 @@ def _text(done: Trained) -> str:
     return "\n".join(
         [
             f"trained {record.seconds / 60:.1f} minutes in {record.precision}, kept epoch {record.best_epoch}",
-            f"validation, {evaluation.images} images through the runtime engine: {figures}",
+            f"validation, {evaluation.images} images through the runtime engine{_in_tiles(done)}: {figures}",
             f"parity: {parity.decision_flips} decision flips, largest score difference {parity.max_score_difference:.1e}",
             *(_precision_line(row) for row in sealed.bundle.manifest.precisions),
             *(_decoding_line(row) for row in sealed.bundle.manifest.reduced_decoding),
             f"bundle {sealed.bundle.path} ({sealed.bundle.digest[:12]}), {sealed.bundle.manifest.precision}",
         ]
     )
+
+
+def _in_tiles(done: Trained) -> str:
+    tiles = done.sealed.bundle.manifest.tiles
+    return f" in tiles of {tiles.slice_width}×{tiles.slice_height}" if tiles else ""
 
 
 def _precision_line(row: PrecisionRow) -> str:

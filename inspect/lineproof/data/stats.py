@@ -167,6 +167,7 @@ def _size_hint(stats: Stats) -> list[str]:
     lines = [f"suggested --imgsz {stats.imgsz}: there, nine of ten defects are at least {side:.0f} px wide"]
     if not enough:
         lines.append(
-            f"  that is less than the {LEAST_SIDE_PX:g} px of one grid cell: cut the images into tiles or go closer"
+            f"  that is less than the {LEAST_SIDE_PX:g} px of one grid cell: cut the images into tiles "
+            "(`lineproof data size` says how) or go closer"
         )
     return lines

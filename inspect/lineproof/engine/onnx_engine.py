@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -29,6 +29,7 @@ from lineproof.engine.providers import GPU_PROVIDERS, open_session
 from lineproof.engine.sessions.engine_cache import EngineCache
 from lineproof.engine.sessions.session import OpenSession, SessionWish
 from lineproof.engine.spec import EngineSpec
+from lineproof.engine.tiling import detect_tiled
 from lineproof.errors import EngineError
 
 if TYPE_CHECKING:
@@ -137,8 +138,14 @@ class OnnxEngine:
         return engine
 
     def warm_up(self) -> None:
-        """One run on a grey frame: memory is taken and kernels are chosen before the first part, not on it."""
+        """One run on a grey frame: memory is taken and kernels are chosen before the first part, not on it.
+
+        With tiles, on as many of them as one run takes.
+        """
         width, height = self.input_wh
+        if self.spec.tiles is not None:
+            (width, height), (overlap, _) = self.spec.tiles.slice_wh, self.spec.tiles.overlap_wh
+            width += (self.max_batch - 1) * (width - overlap)
         self.detect(np.full((height, width, 3), self.spec.pad_value, np.uint8))
 
     def detect(self, image: Image) -> tuple[Detections, StageTimes]:
@@ -149,6 +156,11 @@ class OnnxEngine:
                 the part would be lost.
         """
         _check_image(image)
+        if self.spec.tiles is not None:
+            return detect_tiled(image, self.spec.tiles, self.spec, self._runs)
+        return self._detect_whole(image)
+
+    def _detect_whole(self, image: Image) -> tuple[Detections, StageTimes]:
         started = time.perf_counter()
         canvas, fit = self._letterbox().fill(image)
         filled = time.perf_counter()
@@ -161,13 +173,13 @@ class OnnxEngine:
         """`detect` of several images, in as few runs as the session's `max_batch` allows.
 
         Every image is answered with the time of the whole run it was part of: that is what its caller waited for.
+        With tiles, those of one image fill the runs already.
         """
-        if self.max_batch == 1 or self.spec.dynamic:  # of a dynamic model each image has its own input size
+        for image in images:
+            _check_image(image)
+        if self.spec.tiles is not None:
             return [self.detect(image) for image in images]
-        answers: list[tuple[Detections, StageTimes]] = []
-        for first in range(0, len(images), self.max_batch):
-            answers += self._detect_batch(images[first : first + self.max_batch])
-        return answers
+        return [(detections, times) for found, times in self._runs(images) for detections in found]
 
     def heat(self, image: Image, most: int | None = None) -> dict[str, NDArray[np.float32]]:
         """What of an image speaks for each class: evidence `(H, W)` in its own pixels by class name, surest class first.
@@ -184,9 +196,17 @@ class OnnxEngine:
         outputs = self._run(canvas)
         return heat_by_class(outputs["probabilities"][0], outputs["heat"][0], self.classes, fit, most)
 
-    def _detect_batch(self, images: Sequence[Image]) -> list[tuple[Detections, StageTimes]]:
-        for image in images:
-            _check_image(image)
+    def _runs(self, images: Sequence[Image]) -> Iterator[tuple[list[Detections], StageTimes]]:
+        """The images in as few runs as the session allows: what was found on each, and the times of its run."""
+        if self.max_batch == 1 or self.spec.dynamic:  # of a dynamic model each image has its own input size
+            for image in images:
+                detections, times = self._detect_whole(image)
+                yield [detections], times
+            return
+        for first in range(0, len(images), self.max_batch):
+            yield self._detect_batch(images[first : first + self.max_batch])
+
+    def _detect_batch(self, images: Sequence[Image]) -> tuple[list[Detections], StageTimes]:
         started = time.perf_counter()
         canvas, places = self._tray()
         fits = [fit for _, fit in self._hands.map(Letterbox.fill, places, images)]
@@ -195,8 +215,7 @@ class OnnxEngine:
         ran = time.perf_counter()
         # One by one: decoding is many short steps of Python, which threads only hand back and forth (1.8 against 5.6 ms).
         found = [self._detections(outputs, index, fit) for index, fit in enumerate(fits)]
-        times = _times(started, filled, ran, time.perf_counter())
-        return [(detections, times) for detections in found]
+        return found, _times(started, filled, ran, time.perf_counter())
 
     @cached_property
     def _hands(self) -> ThreadPoolExecutor:

@@ -54,7 +54,8 @@ class RegionEngine:
     def detect(self, image: Image) -> tuple[Detections, StageTimes]:
         """Detections of the regions of an `(H, W, 3)` uint8 BGR image, in its own pixels, surest first."""
         answers = self.engine.detect_many([region.cut(image) for region in self.regions])
-        times = answers[0][1] if self.engine.max_batch > 1 else _added([times for _, times in answers])
+        one_run = self.engine.max_batch > 1 and self.engine.spec.tiles is None
+        times = answers[0][1] if one_run else _added([times for _, times in answers])
         placed = [_shifted(found, region) for (found, _), region in zip(answers, self.regions, strict=True)]
         return _merged(placed, self.engine.spec.nms_iou), times
 

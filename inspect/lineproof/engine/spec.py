@@ -7,6 +7,7 @@ from typing import Self
 
 from lineproof.bundle.manifest import Manifest, OutputForm, Task
 from lineproof.bundle.precisions import Precision
+from lineproof.core.tiles import Tiling
 
 # Two boxes of one class that share more than this are one defect. The trainer's usual 0.7 keeps twins of defects without
 # sharp ends: on steel strip (361 images) mAP50 / mAP50-95 were 0.698 / 0.361 at 0.7, 0.720 / 0.360 at 0.6, 0.729 / 0.356
@@ -33,6 +34,7 @@ class EngineSpec:
     heat: bool = False  # read a classifier's evidence, too: for a person who asks why, never on the line
     # The lowest score that can reject a part: losing a detection at or above it to `max_detections` is an error.
     decisive_score: float = 1.0
+    tiles: Tiling | None = None  # cut frames into these, each letterboxed to the input
 
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
@@ -51,6 +53,7 @@ class EngineSpec:
             nms_iou=manifest.nms_iou,
             max_detections=manifest.max_detections,
             decisive_score=min(threshold.review_score for threshold in manifest.thresholds.values()),
+            tiles=None if manifest.tiles is None else manifest.tiles.tiling,
         )
 
     @property
