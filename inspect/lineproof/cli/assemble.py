@@ -50,12 +50,18 @@ def reduce_of(bundle: Bundle, regions: Sequence[Region]) -> Reduce:
 
 
 def ready_engine(
-    bundle: Bundle, limits: tuple[Limit, ...], provider: str = "auto", *, threads: int | None = None, max_batch: int = 1
+    bundle: Bundle,
+    limits: tuple[Limit, ...],
+    provider: str = "auto",
+    *,
+    threads: int | None = None,
+    max_batch: int = 1,
+    heat: bool = False,
 ) -> OnnxEngine:
     """An engine that is warmed up and has answered the bundle's probes as sealed; raises EngineError otherwise."""
     decisive_score = min((limit.review_score for limit in limits), default=None)
     engine = OnnxEngine.open(
-        bundle, provider, threads, decisive_score=decisive_score, max_batch=max_batch, warm=not bundle.probes
+        bundle, provider, threads, decisive_score=decisive_score, max_batch=max_batch, warm=not bundle.probes, heat=heat
     )
     replay_probes(engine, bundle)
     return engine
@@ -69,11 +75,15 @@ def open_inspector(
     *,
     regions: Sequence[Region] = (),
     callers: Callers = Callers(),
+    heat: bool = False,
 ) -> tuple[Inspector, Bundle]:
-    """Open, verify, warm up, replay the probes; only then is there an inspector."""
+    """Open, verify, warm up, replay the probes; only then is there an inspector.
+
+    With `heat`, which is for one caller, its engine is a `HeatEngine`.
+    """
     bundle = open_bundle(bundle_path)
     limits = bundle_limits(bundle, rules)  # before the engine: a wrong rule is reported at once
-    engine = _engine(bundle, limits, provider, regions, callers)
+    engine = _engine(bundle, limits, provider, regions, callers, heat=heat)
     provenance = Provenance(
         bundle_name=bundle.manifest.name,
         bundle_digest=bundle.digest,
@@ -85,7 +95,13 @@ def open_inspector(
 
 
 def _engine(
-    bundle: Bundle, limits: tuple[Limit, ...], provider: str, regions: Sequence[Region], callers: Callers
+    bundle: Bundle,
+    limits: tuple[Limit, ...],
+    provider: str,
+    regions: Sequence[Region],
+    callers: Callers,
+    *,
+    heat: bool = False,
 ) -> Engine:
     """The sealed engine, seeing the line's regions, in the shape that suits its callers and its hardware."""
 
@@ -94,7 +110,7 @@ def _engine(
 
     # A batch gains nothing on a CPU, where an open batch dimension costs a little: there, images run one by one.
     max_batch = 1 if provider in _CPU_ONLY or not _has_gpu() else max(callers.max_batch, len(regions), 1)
-    wide = ready_engine(bundle, limits, provider, max_batch=max_batch)
+    wide = ready_engine(bundle, limits, provider, max_batch=max_batch, heat=heat)
     if callers.at_once == 1:
         return seeing(wide)
     if wide.provider not in GPU_PROVIDERS:

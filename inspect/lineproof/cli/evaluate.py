@@ -1,4 +1,4 @@
-"""`lineproof evaluate`: mAP and line-level rates, through the runtime engine."""
+"""`lineproof evaluate`: average precision and line-level rates, through the runtime engine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from lineproof.cli.output import JsonFlag, emit, require_extra, tracked
 
 if TYPE_CHECKING:
     from lineproof.proof.evaluate import Evaluation
+    from lineproof.proof.image_level import ImageEvaluation
+    from lineproof.proof.rates import LineRates
+
+
+_GROUPED = "The intervals count images as independent; images of one group are not: read them as too narrow."
 
 
 def evaluate(
@@ -22,7 +27,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="also write the figures to this JSON file")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Measure mAP, escapes and overkill of a bundle on annotated parts.
+    """Measure mAP, escapes and overkill of a bundle on annotated parts; of a classifier, average precision by image.
 
     Example: `lineproof evaluate runs/tiles/bundle data/tiles --split val`
     """
@@ -34,6 +39,7 @@ def evaluate(
     from lineproof.data.subset import samples_of
     from lineproof.proof.evaluate import align_classes, detect_all
     from lineproof.proof.evaluate import evaluate as score
+    from lineproof.proof.image_level import evaluate_images
     from lineproof.rules.tolerance import Rules
 
     data = open_dataset(dataset)
@@ -47,7 +53,14 @@ def evaluate(
     samples = align_classes(samples_of(data, split), data.classes, sealed.manifest.classes)
     engine = ready_engine(sealed, limits, provider)
     found = detect_all(engine, tracked(samples, "inspecting"))
-    result = score(samples, found, sealed.manifest.classes, limits)
+    classes = sealed.manifest.classes
+    result: Evaluation | ImageEvaluation
+    if sealed.manifest.task == "classify":
+        result = evaluate_images(samples, found, classes, limits)
+        text = render_images(result)
+    else:
+        result = score(samples, found, classes, limits)
+        text = render(result, classes)
     facts: dict[str, object] = {
         "bundle": sealed.digest,
         "dataset": data.content_hash,
@@ -56,7 +69,7 @@ def evaluate(
     }
     if out is not None:
         write_json(out, facts)
-    emit(facts, render(result, sealed.manifest.classes), as_json=as_json)
+    emit(facts, text, as_json=as_json)
 
 
 def render(result: Evaluation, classes: tuple[str, ...]) -> str:
@@ -68,13 +81,24 @@ def render(result: Evaluation, classes: tuple[str, ...]) -> str:
         pairs = [p.per_class[name] if name != "all" else (p.ap50, p.ap50_95) for p in (result.boxes, result.masks) if p]
         row = f"{name:<18}{pairs[0][0]:>10.3f}{pairs[0][1]:>10.3f}"
         lines.append(row + (f"{pairs[1][0]:>12.3f}{pairs[1][1]:>10.3f}" if len(pairs) > 1 else ""))
-    rates = result.rates
-    lines += ["", f"escapes   {rates.escape}", f"overkill  {rates.overkill}", f"review    {rates.review}", ""]
-    lines.append(f"{'truth':<8}" + "".join(f"{d:>8}" for d in rates.table["bad"]))
-    lines += [f"{truth:<8}" + "".join(f"{n:>8}" for n in row.values()) for truth, row in rates.table.items()]
+    lines += ["", *_rates(result.rates)]
     if result.groups < result.images:
-        lines += [
-            "",
-            "The intervals count images as independent; images of one group are not: read them as too narrow.",
-        ]
+        lines += ["", _GROUPED]
     return "\n".join(lines)
+
+
+def render_images(result: ImageEvaluation) -> str:
+    """The same of a classifier."""
+    lines = [f"{result.images} images of {result.groups} groups", "", f"{'class':<18}{'image AP':>10}"]
+    figures = {**result.per_class, "all": result.mean_average_precision}
+    lines += [f"{name:<18}{value:>10.3f}" for name, value in figures.items()]
+    lines += ["", f"right     {result.right}", *_rates(result.rates)]
+    if result.groups < result.images:
+        lines += ["", _GROUPED]
+    return "\n".join(lines)
+
+
+def _rates(rates: LineRates) -> list[str]:
+    lines = [f"escapes   {rates.escape}", f"overkill  {rates.overkill}", f"review    {rates.review}", ""]
+    lines.append(f"{'truth':<8}" + "".join(f"{d:>8}" for d in rates.table["bad"]))
+    return lines + [f"{truth:<8}" + "".join(f"{n:>8}" for n in row.values()) for truth, row in rates.table.items()]

@@ -14,6 +14,7 @@ from lineproof.cli.start import loading
 
 if TYPE_CHECKING:
     from lineproof.core import Image, Inspection
+    from lineproof.engine.heat import HeatEngine
     from lineproof.inspector import Inspector
 
 
@@ -23,6 +24,9 @@ def inspect(
     line: Annotated[Path | None, typer.Option(help="a line file whose rules decide; default: the bundle's own")] = None,
     provider: Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt")] = "auto",
     out: Annotated[Path | None, typer.Option(help="folder for annotated copies of the images")] = None,
+    heat: Annotated[
+        Path | None, typer.Option(help="folder for copies that show where a classifier saw its surest class")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Decide about images, each as one part: PASS, FAIL or REVIEW, with the reasons.
@@ -31,13 +35,13 @@ def inspect(
 
     Example: `lineproof inspect runs/tiles/bundle photos/ --out decisions`
     """
-    from lineproof.errors import ImageError, InputError
+    from lineproof.errors import ImageError
 
-    if out is not None and out.exists() and not out.is_dir():
-        raise InputError(f"--out {out}: a file, not a folder", hint="choose another name")
+    _check_folder("--out", out)
+    _check_folder("--heat", heat)
     with loading():
         files = list(dict.fromkeys(_files(images)))
-        inspector = _inspector(bundle, line, provider)
+        inspector = _inspector(bundle, line, provider, heat=heat is not None)
     decided: list[dict[str, object]] = []
     unread: list[dict[str, object]] = []
     copies = dict(zip(files, _copy_names(files), strict=True))
@@ -47,8 +51,11 @@ def inspect(
         except ImageError as error:
             unread.append({"image": str(file), "error": str(error)})
             continue
-        annotated = None if out is None else _draw(out / copies[file], image, inspection)
-        decided.append(_document(file, annotated, inspection))
+        written = {
+            "annotated": None if out is None else _draw(out / copies[file], image, inspection),
+            "heat": None if heat is None else _draw_heat(heat / copies[file], image, inspection, inspector),
+        }
+        decided.append(_document(file, written, inspection))
     counts = Counter(str(part["decision"]) for part in decided)
     facts: dict[str, object] = {"inspections": decided, "unreadable": unread, "counts": dict(counts)}
     emit(facts, "\n".join(_lines(decided)), as_json=as_json)
@@ -58,16 +65,23 @@ def inspect(
         raise typer.Exit(2)
 
 
-def _inspector(bundle: Path, line: Path | None, provider: str) -> Inspector:
+def _check_folder(option: str, folder: Path | None) -> None:
+    from lineproof.errors import InputError
+
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise InputError(f"{option} {folder}: a file, not a folder", hint="choose another name")
+
+
+def _inspector(bundle: Path, line: Path | None, provider: str, *, heat: bool) -> Inspector:
     from lineproof.cli.assemble import open_inspector
     from lineproof.rules.tolerance import Rules
 
     if line is None:
-        return open_inspector(bundle, Rules(), provider)[0]
+        return open_inspector(bundle, Rules(), provider, heat=heat)[0]
     from lineproof.linefile import load_line
 
     settings = load_line(line)
-    return open_inspector(bundle, settings.rules, provider, regions=settings.regions)[0]
+    return open_inspector(bundle, settings.rules, provider, regions=settings.regions, heat=heat)[0]
 
 
 def _files(paths: list[Path]) -> Iterator[Path]:
@@ -110,13 +124,28 @@ def _draw(target: Path, image: Image, inspection: Inspection) -> Path:
     return target
 
 
-def _document(file: Path, annotated: Path | None, inspection: Inspection) -> dict[str, object]:
+def _draw_heat(target: Path, image: Image, inspection: Inspection, inspector: Inspector) -> Path:
+    from typing import cast
+
+    import cv2
+
+    from lineproof.atomic import write_bytes
+    from lineproof.cli.heat_picture import heat_picture
+
+    engine = cast("HeatEngine", inspector.engine)  # as opened with `heat`
+    ((name, evidence),) = engine.heat(image, most=1).items()
+    write_bytes(target, cv2.imencode(".jpg", heat_picture(image, inspection, name, evidence))[1].tobytes())
+    return target
+
+
+def _document(file: Path, written: dict[str, Path | None], inspection: Inspection) -> dict[str, object]:
     """As HTTP answers, with the file's path in place of the image size."""
     from lineproof.serve.answer import inspection_document
 
     answer = inspection_document(inspection)
     size = answer.pop("image")
-    return {"image": str(file), "image_wh": size, "annotated": None if annotated is None else str(annotated), **answer}
+    pictures = {what: None if path is None else str(path) for what, path in written.items()}
+    return {"image": str(file), "image_wh": size, **pictures, **answer}
 
 
 def _lines(decided: list[dict[str, object]]) -> Iterator[str]:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lineproof.core import Image
 from lineproof.engine.letterbox import Fit
 from lineproof.engine.spec import EngineSpec
 from lineproof.errors import EngineError
+
+
+class HeatEngine(Protocol):
+    """An engine opened with `heat`."""
+
+    def heat(self, image: Image, most: int | None = None) -> dict[str, NDArray[np.float32]]:
+        """Evidence `(H, W)` in frame pixels by class name, surest class first, of the `most` surest."""
 
 
 def check_gives_heat(spec: EngineSpec) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from lineproof.core import BoxMask, Detections, Image, StageTimes
@@ -56,6 +57,30 @@ class RegionEngine:
         times = answers[0][1] if self.engine.max_batch > 1 else _added([times for _, times in answers])
         placed = [_shifted(found, region) for (found, _), region in zip(answers, self.regions, strict=True)]
         return _merged(placed, self.engine.spec.nms_iou), times
+
+    def heat(self, image: Image, most: int | None = None) -> dict[str, NDArray[np.float32]]:
+        """A classifier's evidence `(H, W)` by class name, surest class first; 0 where no region looks."""
+        found, _ = self.detect(image)
+        maps = [self.engine.heat(region.cut(image)) for region in self.regions]
+
+        def surest(name: str) -> tuple[float, float]:
+            scores = found.score[found.class_id == self.classes.index(name)]
+            return float(scores.max(initial=0.0)), max(float(by_class[name].max()) for by_class in maps)
+
+        return {
+            name: _pasted([by_class[name] for by_class in maps], self.regions, image.shape[:2])
+            for name in sorted(self.classes, key=surest, reverse=True)[:most]
+        }
+
+
+def _pasted(maps: Sequence[NDArray[np.float32]], regions: Sequence[Region], hw: tuple[int, int]) -> NDArray[np.float32]:
+    """Each region's map at its place; where they overlap, what speaks more."""
+    canvas = np.full(hw, -np.inf, np.float32)
+    for evidence, region in zip(maps, regions, strict=True):
+        window = canvas[region.y : region.y + region.height, region.x : region.x + region.width]
+        np.maximum(window, evidence, out=window)
+    canvas[np.isneginf(canvas)] = 0
+    return canvas
 
 
 def _shifted(found: Detections, region: Region) -> Detections:
