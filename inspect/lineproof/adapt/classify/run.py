@@ -42,10 +42,10 @@ def train_classifier(data: Path, out: Path, wish: ClassifyWish, progress: TrainP
     classes = classes_of(dataset, one_class=wish.one_class)
     train, val = (labelled(dataset, split, one_class=wish.one_class) for split in ("train", "val"))
     warnings = check_learnable(dataset, train, val, classes)
-    backbone = _backbone(wish, progress)
+    said = _Remembering(progress, warnings)
+    backbone = _backbone(wish, said.say)
     folder = RunFolder.fresh(out)
     with _gone_after_error(folder):
-        said = _Remembering(progress, warnings)
         started = time.monotonic()
         features = pooled_features(
             [sample.image for sample in train.samples], backbone, advance=_bar(progress, len(train.samples))
@@ -63,14 +63,14 @@ def train_classifier(data: Path, out: Path, wish: ClassifyWish, progress: TrainP
     return Classified(folder, record, sealed)
 
 
-def _backbone(wish: ClassifyWish, progress: TrainProgress) -> Backbone:
+def _backbone(wish: ClassifyWish, say: Callable[[str], None]) -> Backbone:
     if wish.base == SCRATCH:
         raise InputError(
             "--base scratch: frozen features need a network that knows something",
             hint="take yolov8n or lineproof-n; yolov8n:random shows what random weights are worth",
         )
     name = best_at_hand("detect") if wish.base == AUTO else wish.base
-    return open_backbone(name, imgsz=wish.imgsz, say=progress.say, pooling="auto")
+    return open_backbone(name, imgsz=wish.imgsz, say=say, pooling="auto")
 
 
 def _record(
@@ -114,7 +114,7 @@ def _gone_after_error(folder: RunFolder) -> Iterator[None]:
 
 
 class _Remembering:
-    """Passes remarks on and keeps them for the record."""
+    """Passes remarks on and keeps the warnings for the record."""
 
     def __init__(self, progress: TrainProgress, first: list[str]) -> None:
         self._progress = progress
@@ -123,5 +123,6 @@ class _Remembering:
             self.say(line)
 
     def say(self, text: str) -> None:
-        self.lines.append(text)
+        if text.startswith("warning"):
+            self.lines.append(text)
         self._progress.say(text)
