@@ -45,9 +45,9 @@ def fit(
     """Facts for JSON, and what a person wants to know first."""
     require_extra("train", *_MODULES)
     from lineproof.adapt.classify.run import train_classifier
-    from lineproof.adapt.classify.wish import DEFAULT_IMGSZ, ClassifyWish
+    from lineproof.adapt.classify.wish import ClassifyWish
 
-    wish = ClassifyWish(base or "auto", head or "linear", one_class, imgsz or DEFAULT_IMGSZ)
+    wish = ClassifyWish(base or "auto", head or "linear", one_class, imgsz)
     done = train_classifier(data, out, wish, progress)
     return _facts(done), _text(done)
 

@@ -107,7 +107,7 @@ def test_engine_gives_probabilities_and_heat_of_the_bundle(squares, linear):
 def test_record_says_what_was_done(linear):
     record = json.loads(linear.folder.record_file.read_text())
     assert (record["task"], record["head"], record["random_weights"]) == ("classify", "linear", False)
-    assert record["dimension"] == 896
+    assert record["dimension"] == 448
     assert record["settings"]["calibrated"] == list(CLASSES)
     assert record["validation"]["right"]["count"] == 12
     with pytest.raises(InputError, match="a fitted classifier"):

@@ -19,6 +19,23 @@ class Sigmoid:
     shift: float = 0.0
     fitted: bool = False  # False: the scorer's own scores, as they are
 
+    def log_odds(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of the class, from raw scores."""
+        return self.slope * score + self.shift
+
+
+def uncalibrated(has: NDArray[np.bool_]) -> Sigmoid:
+    """Scores as they are, which take a class to be on half of the images, moved to the share it really has."""
+    share = float(has.mean())
+    return Sigmoid(1.0, float(np.log(share / (1 - share))))
+
+
+def calibrated_loss(score: NDArray[np.float64], has: NDArray[np.bool_]) -> float:
+    """Log loss after calibration: what settings are chosen by, because it does not ask how far apart scores lie."""
+    sigmoid = fit_sigmoid(score, has)
+    odds = np.full(len(has), uncalibrated(has).shift) if sigmoid is None else sigmoid.log_odds(score)
+    return float(np.logaddexp(0, np.where(has, -odds, odds)).mean())
+
 
 def fit_sigmoid(score: NDArray[np.float64], has: NDArray[np.bool_]) -> Sigmoid | None:
     """Platt's sigmoid with his smoothed targets, which keep a few images from claiming certainty.

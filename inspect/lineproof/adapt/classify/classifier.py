@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from lineproof.adapt.classify.calibration import Sigmoid, fit_sigmoid
+from lineproof.adapt.classify.calibration import Sigmoid, fit_sigmoid, uncalibrated
 from lineproof.adapt.classify.folds import folds_of
 from lineproof.adapt.classify.linear import learn_linear
 from lineproof.adapt.classify.neighbours import learn_neighbours
@@ -80,7 +80,7 @@ def fit_classifier(
                 f"warning: {classes[class_id]!r} is told by these features no better than by chance: "
                 "its probabilities are not calibrated"
             )
-        sigmoids.append(sigmoid or Sigmoid())
+        sigmoids.append(sigmoid or uncalibrated(known[:, index]))
     settings: dict[str, JsonValue] = {
         **result.settings,
         "calibrated": [classes[c] for c, sigmoid in zip(learnt, sigmoids, strict=True) if sigmoid.fitted],

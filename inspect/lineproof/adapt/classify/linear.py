@@ -11,8 +11,9 @@ from pydantic import JsonValue
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
+from lineproof.adapt.classify.calibration import calibrated_loss
 from lineproof.adapt.classify.folds import Fold
-from lineproof.adapt.classify.scorer import Learnt, Lesson, Matrix, balanced_loss
+from lineproof.adapt.classify.scorer import Learnt, Lesson, Matrix
 from lineproof.adapt.classify.span import Span
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)  # scikit-learn's C, on rows of length 1
@@ -70,7 +71,7 @@ def _strength(coordinates: Matrix, has: NDArray[np.bool_], folds: Sequence[Fold]
         for place, strength in enumerate(STRENGTHS):
             fit.C = strength
             scores[place, judge] = fit.fit(coordinates[learn], has[learn]).decision_function(coordinates[judge])
-    best = int(np.argmin([balanced_loss(row, has) for row in scores]))
+    best = int(np.argmin([calibrated_loss(row, has) for row in scores]))
     return STRENGTHS[best], scores[best]
 
 

@@ -9,7 +9,8 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
-from lineproof.adapt.classify.scorer import Learnt, Lesson, Matrix, Truth, balanced_loss
+from lineproof.adapt.classify.calibration import calibrated_loss
+from lineproof.adapt.classify.scorer import Learnt, Lesson, Matrix, Truth
 from lineproof.adapt.classify.span import Span
 
 COUNTS = (1, 3, 5, 9, 15, 25)
@@ -83,7 +84,7 @@ def _width(squared: Matrix) -> float:
 
 def _loss(scores: Matrix, truth: Truth) -> float:
     known = [c for c in range(truth.shape[1]) if not np.isnan(scores[:, c]).any()]
-    return float(np.mean([balanced_loss(scores[:, c], truth[:, c]) for c in known])) if known else 0.0
+    return float(np.mean([calibrated_loss(scores[:, c], truth[:, c]) for c in known])) if known else 0.0
 
 
 class _NeighbourModule(nn.Module):

@@ -12,7 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 
-from lineproof.adapt.classify.scorer import Learnt, Lesson, Matrix, balanced_loss
+from lineproof.adapt.classify.calibration import calibrated_loss
+from lineproof.adapt.classify.scorer import Learnt, Lesson, Matrix
 from lineproof.adapt.classify.span import Span
 
 HIDDEN = 16
@@ -60,7 +61,7 @@ def learn_perceptron(lesson: Lesson) -> Learnt:
                 for place, each in enumerate(PENALTIES):
                     fit = _fit(coordinates[learn], has[learn], each)
                     tried[place, judge] = _log_odds(fit, coordinates[judge])
-            best = int(np.argmin([balanced_loss(row, has) for row in tried]))
+            best = int(np.argmin([calibrated_loss(row, has) for row in tried]))
             penalty, unseen[:, index] = PENALTIES[best], tried[best]
         fits.append(_fit(coordinates, has, penalty))
         penalties.append(penalty)

@@ -14,7 +14,7 @@ from lineproof.adapt.classify.classifier import Classifier, fit_classifier
 from lineproof.adapt.classify.labels import check_learnable, classes_of, labelled
 from lineproof.adapt.classify.sealing import SealedClassifier, seal_classifier
 from lineproof.adapt.classify.wish import ClassifyRecord, ClassifyWish
-from lineproof.adapt.features import Backbone, open_backbone, pooled_features
+from lineproof.adapt.features import Backbone, best_imgsz, open_backbone, pooled_features
 from lineproof.adapt.progress import TrainProgress
 from lineproof.adapt.run_folder import RunFolder
 from lineproof.atomic import write_json
@@ -70,7 +70,7 @@ def _backbone(wish: ClassifyWish, say: Callable[[str], None]) -> Backbone:
             hint="take yolov8n or lineproof-n; yolov8n:random shows what random weights are worth",
         )
     name = best_at_hand("detect") if wish.base == AUTO else wish.base
-    return open_backbone(name, imgsz=wish.imgsz, say=say, pooling="auto")
+    return open_backbone(name, imgsz=wish.imgsz or best_imgsz(name), say=say, pooling="auto")
 
 
 def _record(

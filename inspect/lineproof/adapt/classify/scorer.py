@@ -43,9 +43,3 @@ class Lesson:
     features: Matrix
     truth: Truth
     folds: Sequence[Sequence[Fold]]  # by class; empty where too few parts show it
-
-
-def balanced_loss(score: NDArray[np.float64], has: NDArray[np.bool_]) -> float:
-    """Log loss of scores as log odds, in which images with and without the class weigh the same."""
-    loss = np.logaddexp(0, np.where(has, -score, score))
-    return float((loss[has].mean() + loss[~has].mean()) / 2)

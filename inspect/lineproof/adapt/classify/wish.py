@@ -13,8 +13,6 @@ from lineproof.adapt.classify.classifier import Head
 from lineproof.bundle.manifest import BaseWeights
 from lineproof.settings import StrictModel
 
-DEFAULT_IMGSZ = 224
-
 
 @dataclass(frozen=True, slots=True)
 class ClassifyWish:
@@ -23,7 +21,7 @@ class ClassifyWish:
     base: str = "auto"
     head: Head = "linear"
     one_class: bool = False  # every defect is the same one: OK or not
-    imgsz: int = DEFAULT_IMGSZ  # pixels, both sides
+    imgsz: int | None = None  # pixels, both sides; None: what suits the backbone
 
 
 class ClassifyRecord(StrictModel):
