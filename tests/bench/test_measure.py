@@ -18,6 +18,7 @@ from lineproof.bench.race import RaceSettings, Row
 from lineproof.bundle import Bundle, open_bundle
 from lineproof.errors import ImageError, InputError
 from tiny_bundle import part, tiny_bundle
+from tiny_classifier import classifier_bundle, classifier_manifest
 
 QUICK = RaceSettings(rounds=3, calls=2, pause_s=0.0)
 SUBJECT = Subject(Path("bundle"), Path("model.onnx"), '{"input_wh": [64, 64]}', "detect", Path("frame.npy"))
@@ -82,6 +83,21 @@ def test_the_run_must_be_the_bundles_own(bundle: Bundle, tmp_path: Path) -> None
         check_same_task(tmp_path, bundle.manifest)
     (tmp_path / "run.json").write_text(json.dumps({"task": "detect", "classes": ["blue", "red"]}))
     check_same_task(tmp_path, bundle.manifest)
+
+
+def test_a_classifier_has_no_stock_export(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no stock export"):
+        check_same_task(tmp_path, classifier_manifest())
+
+
+def test_a_classifier_races_against_its_bare_run(tmp_path: Path) -> None:
+    classifier_bundle(tmp_path / "sorter")
+    report = measure(tmp_path / "sorter", BenchWish(threads=(1,), frame_wh=(64, 64), settings=QUICK))
+    (race,) = report.races
+    assert [(row.name, row.problem, row.detections) for row in race.rows] == [
+        ("bare run, this model", "", None),
+        ("lineproof, cpu", "", 2),
+    ]
 
 
 def test_without_a_run_stock_peers_say_what_they_need() -> None:

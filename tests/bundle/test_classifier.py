@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from lineproof.bundle import Manifest, open_bundle
 from lineproof.bundle.describe import describe
-from lineproof.bundle.manifest import parse_manifest
+from lineproof.bundle.manifest import ParityReport, parse_manifest
 from lineproof.errors import BundleError
 from tiny_bundle import tiny_manifest
 from tiny_classifier import classifier_bundle, classifier_manifest
@@ -85,3 +85,17 @@ def test_noise_in_a_classifiers_manifest_is_one_line_or_sound(tmp_path):
             assert manifest.task == "classify"
             assert manifest.max_detections >= len(manifest.classes)
     assert 100 < refused < 300
+
+
+def test_parity_of_a_classifier_speaks_of_scores_and_not_of_boxes(tmp_path):
+    parity = ParityReport(
+        images=40,
+        matched=60,
+        unmatched_trained=0,
+        unmatched_runtime=0,
+        max_box_difference_px=0,
+        max_score_difference=0.0002,
+        decision_flips=0,
+    )
+    text = describe(classifier_bundle(tmp_path / "tiny", parity=parity))
+    assert "40 images, 0 decisions differ, scores within 0.0002" in text

@@ -14,6 +14,7 @@ from lineproof.bundle import Bundle, ClassThreshold, InputSpec, Manifest, seal
 from lineproof.bundle.onnx_ports import OnnxPort, read_ports
 from lineproof.bundle.triton import model_name, write_triton_repository
 from lineproof.errors import BundleError, InputError
+from tiny_classifier import classifier_bundle
 
 GOLDEN = Path(__file__).parent / "triton_config.pbtxt"
 
@@ -208,3 +209,18 @@ def test_a_mono_model_is_fed_grey_after_the_resize(tmp_path):
     page = (tmp_path / "models" / "tiles-3-S-d" / "README.md").read_text()
     assert page.index("INTER_LINEAR") < page.index("BGR2GRAY") < page.index("filled with 114")
     assert "rows first, grey" in page
+
+
+@pytest.mark.parametrize("heat", [True, False])
+def test_a_classifier_is_served_without_what_only_boxes_need(tmp_path, heat):
+    bundle = classifier_bundle(tmp_path / "bundle", heat=heat)
+    text = written(bundle, tmp_path / "models", max_batch=4)
+    assert "max_batch_size: 4" in text
+    assert 'name: "probabilities"\n  data_type: TYPE_FP32\n  dims: [ 2 ]' in text
+    assert ('name: "heat"\n  data_type: TYPE_FP32\n  dims: [ 2, 4, 4 ]' in text) == heat
+    assert 'string_value: "classify"' in text
+    assert not any(name in text for name in ("nms_iou", "max_detections", "strides"))
+    page = (tmp_path / "models/tiny-classifier/README.md").read_text()
+    assert "the whole frame" in page
+    assert ("`heat" in page) == heat
+    assert "IoU" not in page

@@ -25,6 +25,7 @@ from lineproof.linefile import load_line
 from lineproof.records.read import open_records
 from mjpeg_rig import Server, jpeg, picture, stall
 from tiny_bundle import CLASSES, part, tiny_bundle
+from tiny_classifier import classifier_bundle
 
 GOOD, BAD, UNSURE = part(), part((1, 2, (255, 0, 0))), part((1, 2, (180, 0, 0)))
 
@@ -260,3 +261,20 @@ def test_every_line_file_of_the_repository_loads(repo):
         line = load_line(path)
         assert line.source is not None, path
         assert line.bundle.is_absolute()
+
+
+def test_a_classifier_runs_the_same_line(plant, capsys, tmp_path):
+    classifier_bundle(tmp_path / "sorter")
+    line = plant(bundle=str(tmp_path / "sorter"))
+    code, out, _ = call(capsys, line, "--json", "--quiet")
+    assert code == 0
+    assert json.loads(out)["decisions"] == {"PASS": 3, "FAIL": 3, "REVIEW": 0, "FAULT": 0}  # 180 of 255 is sure here
+    assert open_records(line.parent / "records").counts()["FAIL"] == 3
+
+
+def test_a_line_whose_rules_a_classifier_cannot_keep_does_not_start(plant, capsys, tmp_path):
+    classifier_bundle(tmp_path / "sorter")
+    rules = {"zones": {"edge": {"polygon": [[0, 0], [9, 0], [9, 9]]}}, "classes": {"blue": {"zones": ["edge"]}}}
+    code, _, err = call(capsys, plant(bundle=str(tmp_path / "sorter"), rules=rules))
+    assert code == 2
+    assert "rules.blue.zones: the bundle is a classifier" in err

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
+from fake_gpu import install
 from lineproof.bundle import ClassThreshold, seal
 from lineproof.core.threshold import Threshold
 from lineproof.engine.batching import BatchingEngine
@@ -64,10 +65,11 @@ def test_boxes_are_exactly_the_frame_whatever_its_size_and_however_many_classes(
         assert np.all(np.diff(found.score) <= 0)
 
 
-def test_a_class_exactly_at_the_floor_is_kept_and_rejects():
-    found = whole_frame(np.array([0.1, 0.0999], np.float32), (4, 4), 0.1)
+@pytest.mark.parametrize("floor", [0.1, 0.3, 0.7])  # 0.7 as float32 is a little less than 0.7
+def test_a_class_exactly_at_the_floor_is_kept_and_rejects(floor):
+    found = whole_frame(np.array([floor, floor - 0.001], np.float32), (4, 4), floor)
     assert found.class_id.tolist() == [0]
-    limits = compile_limits(Rules(), CLASSES, dict.fromkeys(CLASSES, Threshold(0.1, 0.1)), 0.1)
+    limits = compile_limits(Rules(), CLASSES, dict.fromkeys(CLASSES, Threshold(floor, floor)), floor)
     assert judge(found, limits).decision == "FAIL"
 
 
@@ -132,6 +134,21 @@ def test_batches_answer_as_single_images_do(provider):
         assert batched.class_id.tolist() == single.class_id.tolist()
         assert batched.xyxy.tolist() == single.xyxy.tolist()
         assert np.allclose(batched.score, single.score, atol=1e-6)
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_gpu_binds_the_heat_only_where_it_is_asked_for(provider, monkeypatch):
+    install(monkeypatch)
+    images = [part((2, 1, RED)), part(), part((0, 0, BLUE), (1, 1, RED))]
+    cpu = [classifier_engine().detect(image)[0] for image in images]
+    for heat in (False, True):
+        spec = classifier_spec(heat=heat)
+        engine = OnnxEngine.from_model(tiny_classifier(), spec, provider, max_batch=4)
+        assert [port.name for port in engine._session.outputs] == ["probabilities", "heat"][: 1 + heat]
+        for (found, _), want in zip(engine.detect_many(images), cpu, strict=True):
+            assert found.class_id.tolist() == want.class_id.tolist()
+            assert np.allclose(found.score, want.score, atol=1e-6)
+    assert list(engine.heat(images[0])) == ["red", "blue"]
 
 
 def test_it_serves_several_callers_as_detectors_do():

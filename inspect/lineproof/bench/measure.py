@@ -128,7 +128,9 @@ def side_by_side(image: Image, wh: tuple[int, int]) -> Image:
 
 
 def check_same_task(run: Path, manifest: Manifest) -> None:
-    """Raise InputError unless the run's network finds what the bundle finds."""
+    """Raise InputError unless the run's network finds what the bundle finds, and has an export of ultralytics'."""
+    if manifest.task == "classify":
+        raise InputError("--run: a classifier has no stock export to race against", hint="leave out --run")
     try:
         record = json.loads((run / "run.json").read_bytes())
         task, classes = record["task"], tuple(record["classes"])

@@ -37,7 +37,7 @@ def _lines(bundle: Bundle) -> Iterator[tuple[str, str]]:
             f"{manifest.dataset.name or manifest.dataset.content_hash[:12]}{': ' if counts else ''}{counts}",
         )
     if manifest.parity is not None:
-        yield "parity", _parity(manifest.parity)
+        yield "parity", _parity(manifest.parity, boxes=manifest.task != "classify")
     if manifest.reductions:
         yield "decoding", f"JPEGs may be decoded at {', '.join(f'1/{n}' for n in manifest.reductions)}"
     yield "probes", f"{len(bundle.probes)} images"
@@ -55,9 +55,10 @@ def _thresholds(manifest: Manifest) -> Iterator[tuple[str, str]]:
         label = ""
 
 
-def _parity(parity: ParityReport) -> str:
+def _parity(parity: ParityReport, *, boxes: bool) -> str:
     masks = "" if parity.mean_mask_iou is None else f", masks overlap {parity.mean_mask_iou:.3f}"
+    where = f"boxes within {parity.max_box_difference_px:.3f} px, " if boxes else ""
     return (
-        f"{parity.images} images, {parity.decision_flips} decisions differ, boxes within "
-        f"{parity.max_box_difference_px:.3f} px, scores within {parity.max_score_difference:.4f}{masks}"
+        f"{parity.images} images, {parity.decision_flips} decisions differ, {where}"
+        f"scores within {parity.max_score_difference:.4f}{masks}"
     )

@@ -18,6 +18,7 @@ MAX_BATCH = 128
 MAX_INSTANCES = 64
 
 _TYPES = {"uint8": "TYPE_UINT8", "float16": "TYPE_FP16", "float32": "TYPE_FP32"}
+_OF_BOXES = ("lineproof.nms_iou", "lineproof.max_detections", "lineproof.strides")
 _TENSORRT_PRECISION = {"fp32": "FP32", "bf16": "FP32", "fp16": "FP16", "int8": "INT8"}  # a bf16 bundle holds fp32
 
 
@@ -152,7 +153,7 @@ def _facts(bundle: Bundle) -> dict[str, str]:
     """What a caller needs beside the tensors; Triton hands these out with the model's configuration."""
     manifest = bundle.manifest
     thresholds = {name: [limit.score, limit.review_score] for name, limit in manifest.thresholds.items()}
-    return {
+    facts = {
         "lineproof.bundle": manifest.name,
         "lineproof.digest": bundle.digest,
         "lineproof.model_sha256": hashlib.sha256(bundle.model).hexdigest(),
@@ -168,6 +169,9 @@ def _facts(bundle: Bundle) -> dict[str, str]:
         "lineproof.strides": json.dumps(manifest.strides),
         "lineproof.precision": manifest.precision,
     }
+    if manifest.task == "classify":
+        return {name: value for name, value in facts.items() if name not in _OF_BOXES}
+    return facts
 
 
 def _parameter(key: str, value: str) -> str:

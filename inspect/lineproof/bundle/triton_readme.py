@@ -21,6 +21,14 @@ _MAPS = """\
 * This form moves every cell over the network. A bundle exported with outputs `rows` returns only the surest boxes and suits
   Triton better.
 """
+_PROBABILITIES = """\
+* `probabilities (N, classes)`: 0 to 1, each class for itself; they do not add up to 1, and a good part has none.
+* A class from the floor on is a detection whose box is the whole frame.
+"""
+_HEAT = """\
+* `heat (N, classes, h, w)` covers the whole input: what of it speaks for (above 0) or against a class. No decision needs it;
+  a request that names `probabilities` as its only output does not move it over the network.
+"""
 _MASKS = {
     "rows": "`coefficients (N, K, m)` belong to the rows of `boxes`",
     "maps": "`coefficients_s (N, m, h, w)` belong to the cells",
@@ -88,6 +96,9 @@ def _letterbox(manifest: Manifest) -> str:
 
 
 def _decode(manifest: Manifest) -> str:
+    if manifest.task == "classify":
+        heat = _HEAT if manifest.outputs == "probabilities+heat" else ""
+        return f"## Outputs to detections\n\n{_PROBABILITIES}* Score floor {manifest.score_floor:g}.\n{heat}"
     text = (
         "## Outputs to detections\n\n"
         + (_ROWS if manifest.outputs == "rows" else _MAPS)

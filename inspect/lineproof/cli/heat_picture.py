@@ -10,7 +10,7 @@ from lineproof.cli.annotate import BANNER_PX, banner, readable, write
 from lineproof.core import Image, Inspection
 
 _STRONGEST = 0.65  # how much of the part the highest evidence hides
-_BAR_PX = 120
+_BAR_PX, _NUMBER_PX = 120, 60
 _LEGEND = (30, 30, 30)
 _WHITE = (255, 255, 255)
 _FADED = 0.25  # of the highest evidence: below it the colour fades out
@@ -46,8 +46,8 @@ def _legend(inspection: Inspection, name: str, peak: float, width: int) -> Image
         write(strip, f"{name} {score}: nothing speaks for it", (8, 20), _WHITE)
         return strip
     write(strip, f"{name} {score}", (8, 20), _WHITE)
-    left = max(width - _BAR_PX - 60, 8)
+    left = max(width - _BAR_PX - _NUMBER_PX, 8)
     bar = _colours(np.tile(np.linspace(0, 1, _BAR_PX, dtype=np.float32), (BANNER_PX - 16, 1)))
     strip[8:-8, left : left + _BAR_PX] = bar[:, : width - left]
-    write(strip, f"{peak:.2g}", (left + _BAR_PX + 6, 20), _WHITE)
+    write(strip, f"{peak:.2f}" if peak < 10 else f"{peak:.0f}", (left + _BAR_PX + 6, 20), _WHITE)
     return strip

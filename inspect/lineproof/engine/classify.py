@@ -16,14 +16,16 @@ def whole_frame(probabilities: NDArray[np.float32], frame_wh: tuple[int, int], s
         EngineError: a probability is no number between 0 and 1. A comparison with NaN is false, so without this check a
             broken run would look like a good part.
     """
-    low, high = float(probabilities.min()), float(probabilities.max())
+    low, high = probabilities.min(), probabilities.max()
     if not (low >= 0.0 and high <= 1.001):  # a sigmoid in half precision may end a hair above 1
         raise EngineError(
-            f"the model gave probabilities from {low} to {high}", hint="export the model again; check the GPU"
+            f"the model gave probabilities from {low:g} to {high:g}", hint="export the model again; check the GPU"
         )
+    if high < score_floor:
+        return Detections.empty()
     scores = np.minimum(probabilities.astype(np.float32, copy=False), np.float32(1))
     hits = np.flatnonzero(scores >= score_floor)
     rows = hits[np.argsort(-scores[hits], kind="stable")]
-    width, height = frame_wh
-    xyxy = np.tile(np.array([0, 0, width, height], np.float32), (len(rows), 1))
+    xyxy = np.zeros((len(rows), 4), np.float32)
+    xyxy[:, 2:] = frame_wh
     return Detections(xyxy, scores[rows], rows.astype(np.int32))

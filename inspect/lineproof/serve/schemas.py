@@ -44,7 +44,7 @@ class DetectionOut(BaseModel):
 
     class_name: str = Field(alias="class", description="one of the bundle's classes")
     score: float = Field(ge=0, le=1, description="the model's confidence")
-    box: tuple[float, float, float, float] = Field(description="x1, y1, x2, y2")
+    box: tuple[float, float, float, float] = Field(description="x1, y1, x2, y2; of a classifier the whole image")
     area_px: float = Field(ge=0, description="px² of the mask where there is one, else of the box")
     polygon: list[list[tuple[int, int]]] = Field(
         default=[], description="outlines of the mask, largest piece first, each a list of [x, y]; segmentation only"
