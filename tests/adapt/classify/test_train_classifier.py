@@ -9,12 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from lineproof.adapt.classify.run import Classified, train_classifier
 from lineproof.adapt.classify.wish import ClassifyWish
 from lineproof.adapt.pipeline import export
 from lineproof.adapt.progress import EpochRow
 from lineproof.bundle.open import open_bundle
+from lineproof.cli.main import app
 from lineproof.core import Detections, Sample
 from lineproof.core.decode import read_image
 from lineproof.data.dataset import Dataset, write_dataset
@@ -128,6 +130,23 @@ def test_one_class_merges_all_defects(squares, tmp_path):
     assert manifest.classes == ("defect",)
     assert manifest.dataset.counts["defect"] == 27
     assert done.sealed.evaluation.right.count == 12
+    result = CliRunner().invoke(
+        app, ["evaluate", str(done.folder.bundle), str(squares.root), "--split", "val", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["right"]["count"] == 12
+
+
+def test_command_line_trains_and_inspects(squares, tmp_path):
+    out = tmp_path / "run"
+    asked = ["--task", "classify", "--base", "lineproof-n", "--imgsz", "64", "--json"]
+    result = CliRunner().invoke(app, ["train", str(squares.root), "--out", str(out), *asked])
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout)
+    assert (facts["task"], facts["head"], facts["parity"]["decision_flips"]) == ("classify", "linear", 0)
+    images = [str(s.image) for s in samples_of(squares, "val")[:2]]
+    seen = CliRunner().invoke(app, ["inspect", str(out / "bundle"), *images, "--json"])
+    assert [part["decision"] for part in json.loads(seen.stdout)["inspections"]] == ["PASS", "FAIL"]
 
 
 def test_rare_and_absent_classes_are_warned_of(tmp_path):

@@ -36,7 +36,7 @@ class ProbabilityGraph(nn.Module):
 class HeatGraph(nn.Module):
     """The same of a linear classifier, and `heat (N, C, h, w)`: what each cell adds to a class's log odds.
 
-    Exact: the mean of a class's heat is its log odds. A mean over cells is weighed cell by cell; a maximum belongs to
+    Exact: a class's heat adds up to its log odds. A mean over cells is weighed cell by cell; a maximum belongs to
     the cell that has it (to all of them where several do). What no cell can be blamed for, the class token's share and
     the bias, is spread evenly.
     """
@@ -59,13 +59,12 @@ class HeatGraph(nn.Module):
         pooled, maps = self.features(image)
         odds = self.odds(pooled)
         parts = [self._evidence(index, each) for index, each in enumerate(maps)]
-        evidence = torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
-        # Rounding of the sums included, the map then means exactly what the probability says.
-        rest = odds - evidence.mean((2, 3))
+        evidence = torch.stack(parts).sum(0) / self.side**2
+        rest = (odds - evidence.sum((2, 3))) / self.side**2
         return odds.sigmoid(), evidence + rest[:, :, None, None]
 
     def _evidence(self, index: int, cells: Tensor) -> Tensor:
-        """`(N, C, side, side)` from one map."""
+        """`(N, C, side, side)` from one map; its mean is the map's share of the log odds."""
         features, weight = self.features, self.odds.weight
         height, width = cells.shape[2], cells.shape[3]
         total = None

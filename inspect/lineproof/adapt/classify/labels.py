@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from lineproof.core import Sample
 from lineproof.data.dataset import Dataset
 from lineproof.data.subset import samples_of
 from lineproof.errors import DatasetError
+from lineproof.proof.evaluate import as_one_class
 
 ONE_CLASS = "defect"
 
@@ -38,7 +39,7 @@ def labelled(dataset: Dataset, split: str, *, one_class: bool) -> Labelled:
     """
     samples = tuple(samples_of(dataset, split))
     if one_class:
-        samples = tuple(_merged(sample) for sample in samples)
+        samples = tuple(as_one_class(samples))
     truth = np.zeros((len(samples), len(classes_of(dataset, one_class=one_class))), np.bool_)
     for row, sample in enumerate(samples):
         truth[row, sample.truth.class_id] = True
@@ -83,8 +84,3 @@ def check_learnable(dataset: Dataset, train: Labelled, val: Labelled, classes: S
 def _parts(train: Labelled) -> list[int]:
     """How many parts show each class."""
     return [len(set(train.groups[column])) for column in train.truth.T]
-
-
-def _merged(sample: Sample) -> Sample:
-    truth = sample.truth
-    return replace(sample, truth=replace(truth, class_id=np.zeros(len(truth), np.int32)))
