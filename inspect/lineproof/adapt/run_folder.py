@@ -85,7 +85,8 @@ class RunFolder:
         """The record; raises InputError when it is damaged."""
         try:
             data = self.record_file.read_bytes()
-            if json.loads(data).get("task") == "classify":
+            content = json.loads(data)
+            if isinstance(content, dict) and content.get("task") == "classify":
                 raise InputError(
                     f"{self.root}: a fitted classifier, there is nothing to go on with or to export again",
                     hint=f"its bundle is {self.bundle}; fit it anew with `lineproof train … --task classify`",
