@@ -10,7 +10,7 @@ from lineproof.core import Detections, Sample, StageTimes
 from lineproof.core.threshold import Threshold
 from lineproof.errors import DatasetError
 from lineproof.proof.average_precision import average_precision
-from lineproof.proof.evaluate import align_classes, detect_all, evaluate
+from lineproof.proof.evaluate import align_classes, as_one_class, detect_all, evaluate
 from lineproof.rules.judge import compile_limits
 from lineproof.rules.tolerance import Rules
 
@@ -71,3 +71,11 @@ def test_every_image_is_read_once(tmp_path):
     found = detect_all(Engine(), [one, one])
     assert found[0].xyxy.tolist() == [[0, 0, 30, 20]]
     assert len(found) == 2
+
+
+def test_one_class_has_all_defects():
+    truth = detections((0, 0, 9, 9, 1, 0), (1, 1, 5, 5, 1, 1))
+    bad, good = as_one_class([sample(truth), sample(detections())])
+    assert bad.truth.class_id.tolist() == [0, 0]
+    np.testing.assert_array_equal(bad.truth.xyxy, truth.xyxy)
+    assert good.ok

@@ -49,7 +49,7 @@ def start_from(base: str, task: Task, classes: tuple[str, ...], *, seed: int = 0
         architecture = _DEFAULT.for_task(task)
         return Start(build_network(architecture, classes), architecture, None)
     if base == AUTO:
-        base = _best_at_hand(task)
+        base = best_at_hand(task)
     weights = find_base(base, task, say)
     architecture = weights.architecture.for_task(task)
     network = build_network(architecture, classes, class_width=class_width(weights.state))
@@ -78,7 +78,7 @@ def _is_class_output(key: str) -> bool:
     return ".cv3." in key and key.split(".cv3.")[1].split(".")[1] == "2"
 
 
-def _best_at_hand(task: Task) -> str:
+def best_at_hand(task: Task) -> str:
     """The name of the base to take when none was asked for."""
     for name in (_DEFAULT.for_task(task).name, _DEFAULT.name):
         if any(_in_folder(folder, name) for folder in _folders()):

@@ -94,7 +94,7 @@ def export_onnx(
     unfinished = Exported(b"", task, class_names(model), input_wh, dynamic, channels, outputs, strides)
     maps = MapsGraph(_fused_copy(model), channels=channels)
     graph = RowsGraph(maps, input_wh) if outputs == "rows" else maps
-    exported = replace(unfinished, onnx=_to_onnx(graph, unfinished))
+    exported = replace(unfinished, onnx=to_onnx(graph, unfinished))
     check_export(exported)
     return exported
 
@@ -123,8 +123,9 @@ def _fused_copy(model: BaseModel) -> BaseModel:
     return fresh.fuse(verbose=False)
 
 
-def _to_onnx(graph: nn.Module, of: Exported) -> bytes:
-    names = of.spec(0.5).output_names
+def to_onnx(graph: nn.Module, of: Exported) -> bytes:
+    """One file with the graph, its input and outputs named as the engine reads them; N is open."""
+    names = of.spec(0.5).file_outputs
     image = torch.zeros(1, of.input_wh[1], of.input_wh[0], of.channels, dtype=torch.uint8)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
         # The tracing exporter is deprecated in favour of one that needs a further package, and tracing remarks upon

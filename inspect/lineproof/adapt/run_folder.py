@@ -84,7 +84,14 @@ class RunFolder:
     def read(self) -> RunRecord:
         """The record; raises InputError when it is damaged."""
         try:
-            return RunRecord.model_validate_json(self.record_file.read_bytes())
+            data = self.record_file.read_bytes()
+            content = json.loads(data)
+            if isinstance(content, dict) and content.get("task") == "classify":
+                raise InputError(
+                    f"{self.root}: a fitted classifier, there is nothing to go on with or to export again",
+                    hint=f"its bundle is {self.bundle}; fit it anew with `lineproof train … --task classify`",
+                )
+            return RunRecord.model_validate_json(data)
         except (OSError, ValidationError, json.JSONDecodeError) as error:
             what = str(error).splitlines()[0]
             raise InputError(f"{self.record_file}: not a run record ({what})", hint="train again") from None

@@ -37,7 +37,7 @@ def evaluate(
     from lineproof.cli.assemble import bundle_limits, ready_engine
     from lineproof.data.dataset import open_dataset
     from lineproof.data.subset import samples_of
-    from lineproof.proof.evaluate import align_classes, detect_all
+    from lineproof.proof.evaluate import align_classes, as_one_class, detect_all
     from lineproof.proof.evaluate import evaluate as score
     from lineproof.proof.image_level import evaluate_images
     from lineproof.rules.tolerance import Rules
@@ -50,7 +50,10 @@ def evaluate(
 
         rules = load_line(line).rules
     limits = bundle_limits(sealed, rules)
-    samples = align_classes(samples_of(data, split), data.classes, sealed.manifest.classes)
+    if sealed.manifest.recipe.get("one_class"):
+        samples = as_one_class(samples_of(data, split))
+    else:
+        samples = align_classes(samples_of(data, split), data.classes, sealed.manifest.classes)
     engine = ready_engine(sealed, limits, provider)
     found = detect_all(engine, tracked(samples, "inspecting"))
     classes = sealed.manifest.classes

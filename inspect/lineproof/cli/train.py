@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lineproof.cli.output import JsonFlag, emit, messages, require_extra
+from lineproof.cli.train_classify import check_options, fit
 from lineproof.cli.triton import triton_repository as _triton
 from lineproof.errors import InputError
 
@@ -27,10 +28,15 @@ def train(
     data: Annotated[Path, typer.Argument(help="a dataset folder with a train and a val split", metavar="DIR")],
     out: Annotated[Path, typer.Option(help="folder of the run; the sealed bundle will be in it")],
     task: Annotated[
-        Literal["detect", "segment"] | None, typer.Option(help="default: segment where the dataset has masks")
+        Literal["detect", "segment", "classify"] | None,
+        typer.Option(help="default: segment where the dataset has masks; classify: whole images, on frozen features"),
     ] = None,
     base: Annotated[
-        str | None, typer.Option(help="yolov8n, yolov8s, …, lineproof-n, scratch, or a .pt or .safetensors file")
+        str | None,
+        typer.Option(
+            help="yolov8n, yolov8s, …, lineproof-n, scratch, or a .pt or .safetensors file; to classify also resnet50, "
+            "efficientnet_b0, vit_small, clip_vit_b32, dinov2_small or any other of timm's"
+        ),
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="a recipe's name (default, quick, …) or a YAML file")] = None,
     imgsz: Annotated[int | None, typer.Option(help="instead of the recipe's image size in pixels")] = None,
@@ -40,6 +46,13 @@ def train(
     batch: Annotated[int | None, typer.Option(help="instead of the recipe's batch")] = None,
     seed: Annotated[int | None, typer.Option(help="instead of the recipe's seed")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps")] = "auto",
+    head: Annotated[
+        Literal["linear", "knn", "mlp"] | None,
+        typer.Option(help="classify: linear (default, with heat maps), nearest neighbours, or a small network"),
+    ] = None,
+    one_class: Annotated[
+        bool, typer.Option("--one-class", help="classify: every defect is the same one, OK or not")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the interrupted run in --out")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -50,6 +63,13 @@ def train(
 
     Example: `lineproof train data/tiles --out runs/tiles --epochs 40`
     """
+    options = {"recipe": recipe, "epochs": epochs, "batch": batch, "seed": seed, "resume": resume, "device": device}
+    check_options(task, {**options, "head": head, "one_class": one_class})
+    if task == "classify":
+        with _progress() as progress:
+            facts, text = fit(data, out, base=base, head=head, one_class=one_class, imgsz=imgsz, progress=progress)
+        emit(facts, text, as_json=as_json)
+        return
     require_extra("train", *_MODULES)
     from lineproof.adapt import pipeline
     from lineproof.adapt.begin import Wish

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,6 +52,11 @@ def align_classes(samples: Sequence[Sample], have: Sequence[str], want: Sequence
         Sample(s.image, s.image_wh, _renumbered(s.truth, lookup), s.group, s.split) if len(s.truth) else s
         for s in samples
     ]
+
+
+def as_one_class(samples: Sequence[Sample]) -> list[Sample]:
+    """The same images with every defect as class 0: the truth of a bundle that tells good from bad alone."""
+    return [replace(s, truth=replace(s.truth, class_id=np.zeros(len(s.truth), np.int32))) for s in samples]
 
 
 def _renumbered(truth: Detections, lookup: list[int]) -> Detections:

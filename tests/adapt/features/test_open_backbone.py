@@ -9,7 +9,7 @@ import safetensors.torch
 import timm
 import torch
 
-from lineproof.adapt.features import open_backbone
+from lineproof.adapt.features import best_imgsz, open_backbone
 from lineproof.adapt.isolation import SWITCHES
 from lineproof.errors import InputError, WeightsError
 
@@ -141,3 +141,18 @@ def test_bad_names_and_sizes_are_one_clear_line():
 def test_nothing_is_reported_to_the_hub():
     assert SWITCHES["HF_HUB_DISABLE_TELEMETRY"] == "1"
     assert huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY
+
+
+@pytest.mark.parametrize(
+    ("name", "imgsz"),
+    [
+        ("auto", 320),
+        ("lineproof-n", 320),
+        ("yolov8s:random", 320),
+        ("best.pt", 320),
+        ("resnet18", 224),
+        ("vit_small", 224),
+    ],
+)
+def test_size_that_suits_the_backbone(name, imgsz):
+    assert best_imgsz(name) == imgsz

@@ -2,6 +2,6 @@
 
 from lineproof.adapt.features.backbone import Backbone
 from lineproof.adapt.features.cache import pooled_features
-from lineproof.adapt.features.opening import open_backbone
+from lineproof.adapt.features.opening import best_imgsz, open_backbone
 
-__all__ = ["Backbone", "open_backbone", "pooled_features"]
+__all__ = ["Backbone", "best_imgsz", "open_backbone", "pooled_features"]

@@ -16,7 +16,7 @@ from timm.data import resolve_model_data_config
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
-from lineproof.adapt.bases import OWN, find_base
+from lineproof.adapt.bases import AUTO, OWN, find_base
 from lineproof.adapt.features.backbone import Backbone
 from lineproof.adapt.features.graph import FeatureGraph, Pooling
 from lineproof.adapt.features.names import RANDOM, TimmName, parse_timm_name
@@ -46,7 +46,7 @@ def open_backbone(
 
     `name`: yolov8n, …, lineproof-n, a .pt or .safetensors file; resnet50, efficientnet_b0, vit_small, clip_vit_b32,
     dinov2_small or any other of timm's; each with `:random` for the architecture without its knowledge. `pooling` auto
-    is what classifies best: mean and max of maps, class token and mean of transformers. `levels` are the strides of the
+    is max for detectors (measured), mean and max for other maps, class token and mean for transformers. `levels` are the strides of the
     maps to take (default: 8, 16 and 32); `neck` takes a YOLO's maps after its neck instead of before.
 
     Raises:
@@ -71,7 +71,21 @@ def open_backbone(
     return Backbone(_short(name), FeatureGraph(trunk, normalisation, chosen), imgsz, card, random=random)
 
 
+def best_imgsz(name: str) -> int:
+    """The size to take when none was asked for: what a detector's features tell most at, and what timm's were trained at.
+
+    Magnetic tiles (141 validation images, yolov8n, defect or not): area under the curve 0.74 at 224 px, 0.85 at 320,
+    0.83 at 448, where the features take twice as long.
+    """
+    plain = name.removesuffix(RANDOM)
+    detector = plain in (OWN, AUTO) or Architecture.parse(plain) is not None or _is_detector_file(Path(plain))
+    return 320 if detector else 224
+
+
 def _best_pooling(trunk: Trunk) -> Pooling:
+    """Magnetic tiles as above, at 320 px: mean 0.77, max 0.85, both 0.84 with twice the features."""
+    if isinstance(trunk, YoloTrunk):
+        return "max"  # a defect is a few cells that answer strongly; a mean drowns them
     return "token+mean" if trunk.token_width else "mean+max"
 
 
