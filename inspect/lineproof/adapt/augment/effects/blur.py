@@ -42,7 +42,7 @@ class BeltBlur(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations ha
 
     def apply(self, img: Image, kernel: Kernel, **_: Any) -> Image:  # noqa: ANN401
         """The blurred image."""
-        return np.asarray(cv2.filter2D(img, -1, kernel)).reshape(img.shape)
+        return np.asarray(cv2.filter2D(img, -1, kernel), np.uint8).reshape(img.shape)
 
 
 class OutOfFocus(A.ImageOnlyTransform):  # type: ignore[misc]
@@ -58,7 +58,7 @@ class OutOfFocus(A.ImageOnlyTransform):  # type: ignore[misc]
 
     def apply(self, img: Image, kernel: Kernel, **_: Any) -> Image:  # noqa: ANN401
         """The blurred image."""
-        return np.asarray(cv2.filter2D(img, -1, kernel)).reshape(img.shape)
+        return np.asarray(cv2.filter2D(img, -1, kernel), np.uint8).reshape(img.shape)
 
 
 def line_kernel(length_px: float, angle_deg: float) -> Kernel:
@@ -76,7 +76,7 @@ def line_kernel(length_px: float, angle_deg: float) -> Kernel:
             ys = np.clip(row + shift_y + reach_y, 0, 2 * reach_y)
             xs = np.clip(column + shift_x + reach_x, 0, 2 * reach_x)
             np.add.at(kernel, (ys, xs), share_y * share_x)
-    return (kernel / kernel.sum()).astype(np.float32)
+    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
 def disc_kernel(radius_px: float) -> Kernel:
@@ -86,4 +86,4 @@ def disc_kernel(radius_px: float) -> Kernel:
     inside = np.add.outer(fine**2, fine**2) <= max(radius_px, 1 / _SUBPIXELS) ** 2
     side = 2 * reach + 1
     kernel = inside.reshape(side, _SUBPIXELS, side, _SUBPIXELS).sum(axis=(1, 3), dtype=np.float64)
-    return (kernel / kernel.sum()).astype(np.float32)
+    return np.asarray(kernel / kernel.sum(), np.float32)

@@ -81,9 +81,9 @@ class Dust(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no
             cv2.circle(canvas, centre, round(radius * 2**_FINE), 255, -1, cv2.LINE_AA, _FINE)
         lines = [np.round(points * 2**_FINE).astype(np.int32) for points in fibres]
         cv2.polylines(canvas, lines, isClosed=False, color=255, thickness=1, lineType=cv2.LINE_AA, shift=_FINE)
-        canvas = cv2.GaussianBlur(canvas, (3, 3), 0)
-        under = np.flatnonzero(canvas)
-        share = canvas.ravel()[under, None].astype(np.float32) * np.float32(cover / 255)
+        soft = np.asarray(cv2.GaussianBlur(canvas, (3, 3), 0))
+        under = np.flatnonzero(soft)
+        share = soft.ravel()[under, None].astype(np.float32) * np.float32(cover / 255)
         dusty = img.copy()
         pixels = dusty.reshape(-1, img.shape[2])
         pixels[under] = (pixels[under] * (1 - share) + share * np.float32(grey) + 0.5).astype(np.uint8)

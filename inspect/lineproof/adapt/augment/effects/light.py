@@ -29,7 +29,7 @@ class Exposure(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations ha
     def apply(self, img: Image, gain: float, **_: Any) -> Image:  # noqa: ANN401 (albumentations passes more)
         """The exposed image."""
         table = np.clip(np.arange(256) * gain + 0.5, 0, 255).astype(np.uint8)
-        return np.asarray(cv2.LUT(img, table)).reshape(img.shape)
+        return np.asarray(cv2.LUT(img, table), np.uint8).reshape(img.shape)
 
 
 class LightGradient(A.ImageOnlyTransform):  # type: ignore[misc]
@@ -61,10 +61,10 @@ class LightGradient(A.ImageOnlyTransform):  # type: ignore[misc]
 def scaled(img: Image, gain: np.ndarray[Any, np.dtype[np.float32]]) -> Image:
     """The image times a gain `(H, W)` for each pixel, rounded, cut at white."""
     channels = cv2.merge([gain] * img.shape[2]) if img.shape[2] > 1 else gain
-    return np.asarray(cv2.multiply(img, channels, dtype=cv2.CV_8U)).reshape(img.shape)
+    return np.asarray(cv2.multiply(img, channels, dtype=cv2.CV_8U), np.uint8).reshape(img.shape)
 
 
 def brightened(img: Image, light: np.ndarray[Any, np.dtype[np.float32]]) -> Image:
     """The image plus `(H, W)` grey levels for each pixel, rounded, cut at black and white."""
     channels = cv2.merge([light] * img.shape[2]) if img.shape[2] > 1 else light
-    return np.asarray(cv2.add(img, channels, dtype=cv2.CV_8U)).reshape(img.shape)
+    return np.asarray(cv2.add(img, channels, dtype=cv2.CV_8U), np.uint8).reshape(img.shape)
