@@ -26,7 +26,7 @@ from lineproof.adapt.paste import (
     paste_defect,
 )
 from lineproof.adapt.recipe import Orientation
-from lineproof.core import BoxMask
+from lineproof.core import BoxMask, Sample
 
 Label = dict[str, Any]  # ultralytics: cls (n, 1), bboxes (n, 4) xywh as shares of the image, segments: a list of (k, 2)
 
@@ -88,6 +88,20 @@ class Donors:
         if self.with_masks:
             return cut_mask(image, _filled(label["segments"][row], width, height), others)
         return cut_box(image, _corners(label["bboxes"][row : row + 1], width, height)[0], others)
+
+
+def label_of(sample: Sample, *, with_masks: bool) -> Label:
+    """A sample as ultralytics reads it from a label file, without its image."""
+    width, height = sample.image_wh
+    size = np.array([width, height], np.float64)
+    low, high = sample.truth.xyxy[:, :2] / size, sample.truth.xyxy[:, 2:] / size
+    masks = (sample.truth.masks or ()) if with_masks else ()
+    return {
+        "shape": (height, width),
+        "cls": sample.truth.class_id.reshape(-1, 1).astype(np.float32),
+        "bboxes": np.concatenate([(low + high) / 2, high - low], axis=1).astype(np.float32),
+        "segments": [(outline(mask) / size).astype(np.float32) for mask in masks],
+    }
 
 
 def defects_on(label: Label, width: int, height: int) -> tuple[NDArray[np.float32], Bitmap]:

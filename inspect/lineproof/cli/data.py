@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from lineproof.cli.data_augment import augment_preview
 from lineproof.cli.data_check import check, show, split, stats, synth
 from lineproof.cli.data_import import import_
 
@@ -14,3 +15,4 @@ app.command()(split)
 app.command()(show)
 app.command()(stats)
 app.command()(synth)
+app.command("augment-preview")(augment_preview)
