@@ -18,7 +18,7 @@ from lineproof.core.decode import read_image
 from lineproof.data.dataset import Dataset
 from lineproof.data.loading import Progress, silent
 from lineproof.data.palette import class_colour
-from lineproof.data.sheet import draw_truth
+from lineproof.data.sheet import SMALLEST_PX
 
 CELL_PX, CAPTION_PX, GAP_PX, HEAD_PX = 200, 20, 8, 66
 _PAPER, _CARD, _INK, _FAINT, _LOW = (38, 34, 32), (52, 47, 44), (235, 235, 235), (165, 160, 155), (60, 80, 250)
@@ -68,7 +68,11 @@ def draw_augmentation(
     titles = [("original", "")]
     titles += [(step.name, f"alone (p {step.p:g})") for step in augmentation.transforms]
     titles += [("all", "as in training")] + ([("paste", f"p {recipe.paste:g}")] if paste else [])
-    return _grid(titles, rows, f"{dataset.root.name}, {recipe.imgsz} px: one more draw of each transform")
+    return _grid(
+        titles,
+        rows,
+        f"{dataset.root.name}, {recipe.imgsz} px: each transform alone on training images, then all of the preset",
+    )
 
 
 def _donors(dataset: Dataset, recipe: Recipe) -> Donors:
@@ -121,7 +125,23 @@ def _pictured(image: Image, sample: Sample) -> Image:
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     small = np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
-    return draw_truth(small, sample, CELL_PX / max(sample.image_wh))
+    return _outlined(small, sample, CELL_PX / max(sample.image_wh))
+
+
+def _outlined(picture: Image, sample: Sample, scale: float) -> Image:
+    """Outlines only, and a ring where an outline would hide what it is about: nothing may cover the defect."""
+    drawn = picture.copy()
+    for row, class_id in enumerate(sample.truth.class_id.tolist()):
+        colour = class_colour(class_id)
+        x0, y0, x1, y1 = (round(float(v) * scale) for v in sample.truth.xyxy[row])
+        if max(x1 - x0, y1 - y0) < SMALLEST_PX:
+            cv2.circle(drawn, ((x0 + x1) // 2, (y0 + y1) // 2), SMALLEST_PX, colour, 1, cv2.LINE_AA)
+        elif sample.truth.masks is not None:
+            lines = [np.round(points * scale).astype(np.int32) for points in sample.truth.masks[row].polygons()]
+            cv2.polylines(drawn, lines, isClosed=True, color=colour, thickness=1, lineType=cv2.LINE_AA)
+        else:
+            cv2.rectangle(drawn, (x0, y0), (x1, y1), colour, 1, cv2.LINE_AA)
+    return drawn
 
 
 def _grid(titles: Sequence[tuple[str, str]], rows: Sequence[Sequence[_Cell]], title: str) -> Image:

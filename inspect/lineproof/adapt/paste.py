@@ -26,6 +26,8 @@ ZOOM = 1.25  # a patch is resized by up to this factor, either way
 MAX_IOU = 0.05  # with the box of a defect that is there already
 # Surroundings that differ by more are another kind of place: background, a hole, a printed field.
 MAX_SHIFT = 40.0  # grey levels
+MAX_ROUGHER = 2.5  # times the standard deviation, either way, of at least SMOOTH
+SMOOTH = 4.0  # grey levels: below, a surface is smooth, and how smooth makes no difference
 TRIES = 12
 
 
@@ -182,8 +184,10 @@ def _blend(patch: Patch, corner: tuple[int, int], image: Image) -> Image | None:
     ring = patch.ring[here]
     if not ring.any():
         return None
-    shift = image[there][ring].mean(axis=0) - patch.pixels[here][ring].mean(axis=0)
-    if float(np.abs(shift).max()) > MAX_SHIFT:
+    new, old = image[there][ring], patch.pixels[here][ring]
+    shift = new.mean(axis=0) - old.mean(axis=0)
+    rougher = max(SMOOTH, float(new.std(axis=0).mean())) / max(SMOOTH, float(old.std(axis=0).mean()))
+    if float(np.abs(shift).max()) > MAX_SHIFT or not 1 / MAX_ROUGHER <= rougher <= MAX_ROUGHER:
         return None
     alpha = patch.alpha[here][..., None]
     below = image[there].astype(np.float32)

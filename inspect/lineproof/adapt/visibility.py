@@ -2,9 +2,9 @@
 
 Contrast is the contrast-to-noise ratio: the difference of the means of the defect and of a ring around it, over the
 standard deviation in the ring. Textures (crazing, rolled-in scale) differ from their surroundings by structure and not
-by grey, and a box holds much that is no defect: where the ratio is below CLEAR_CNR, the share of the fine structure
-that is kept counts as well – the correlation of the two images with everything coarser than DETAIL_PX taken off –
-and the better of the two decides.
+by grey, and a box holds much that is no defect: below CLEAR_CNR the share of the fine structure that is kept counts as
+well – the correlation of the two images with everything coarser than DETAIL_PX taken off – and the better of the two
+decides; below FAINT_CNR the fine structure alone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ Bitmap = NDArray[np.bool_]
 Mask = NDArray[np.uint8]  # 0 or 1
 
 CLEAR_CNR = 1.0  # contrast as large as the noise around it: grey alone tells the defect
+FAINT_CNR = 0.5  # less is chance: two parts of one texture differ by as much
+# Five times the noise is seen for certain (A. Rose, Vision: Human and Electronic, 1973); to lose what is above costs nothing.
+PLENTY_CNR = 5.0
 DETAIL_PX = 2.0  # standard deviation of the blur that is taken off: structures up to some 5 px wide remain
 LEAST_DETAIL = 1.5  # grey levels of fine structure that are more than the steps of 8 bits
 GREY_STEP = 1.0  # noise is never taken for less than one grey level: 8 bits do not tell more
@@ -165,11 +168,11 @@ def compare(image: Image, defect: Defect, *, blurred: bool = False) -> Kept | No
     step = after.step if before.step >= 0 else -after.step
     cnr, cnr_before = max(0.0, step) / noise, abs(before.cnr)  # dark that became bright is another defect
     if cnr_before >= CLEAR_CNR:
-        return Kept(cnr, cnr / cnr_before)
+        return Kept(cnr, min(1.0, cnr / min(cnr_before, PLENTY_CNR)))
     detail = _detail_kept(before.detail, after.detail)
     if detail is None:
         return None
-    return Kept(cnr, max(detail, min(1.0, cnr / max(cnr_before, CLEAR_CNR / 2))))
+    return Kept(cnr, max(detail, min(1.0, cnr / cnr_before)) if cnr_before >= FAINT_CNR else detail)
 
 
 def _detail_kept(before: F32, after: F32) -> float | None:

@@ -158,10 +158,11 @@ def _refusals(step: Step, rows: Sequence[Figures]) -> list[GateError]:
     told = [row for row in rows if row.draws >= LEAST_DRAWS]
     worst = min(told, key=lambda row: row.median, default=None)
     if worst is not None and worst.median < LEAST_MEDIAN:
+        also = [row.class_name for row in told if row.median < LEAST_MEDIAN and row is not worst]
         return [
             GateError(
-                f"augmentation {step.name} hides {worst.class_name}: it leaves {worst.median:.0%} of what makes the "
-                f"defects visible (median of {worst.draws} draws; {LEAST_MEDIAN:.0%} are needed)",
+                f"augmentation {step.name} hides {', '.join([worst.class_name, *also])}: it leaves {worst.median:.0%} of what makes "
+                f"{worst.class_name} visible (median of {worst.draws} draws; {LEAST_MEDIAN:.0%} are needed)",
                 hint=_REMEDY.format(step=step.name),
             )
         ]

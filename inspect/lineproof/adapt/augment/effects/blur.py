@@ -65,7 +65,8 @@ def line_kernel(length_px: float, angle_deg: float) -> Kernel:
     """A line of one pixel's width through the middle, its ends and steps smoothed; empty rows and columns cut off."""
     angle = math.radians(angle_deg)
     half = max(0.0, length_px - 1) / 2  # a pixel has length 1 already
-    along = np.linspace(-half, half, max(1, math.ceil(2 * half * _SUBPIXELS)) + 1)
+    count = max(1, math.ceil(2 * half * _SUBPIXELS))
+    along = ((np.arange(count) + 0.5) / count * 2 - 1) * half
     x, y = along * math.cos(angle), along * math.sin(angle)
     reach_x, reach_y = (math.ceil(round(float(np.abs(v).max()), 3)) for v in (x, y))
     kernel = np.zeros((2 * reach_y + 1, 2 * reach_x + 1), np.float64)
