@@ -8,7 +8,7 @@ import yaml
 from lineproof.adapt import presets
 from lineproof.adapt.augment import load_augmentation
 from lineproof.adapt.presets import find_preset, preset_names
-from lineproof.adapt.recipe import Recipe, load_recipe, with_changes
+from lineproof.adapt.recipe import Geometry, Recipe, load_recipe, with_changes
 from lineproof.errors import SettingsError
 
 REPO = Path(__file__).resolve().parents[2]
@@ -83,3 +83,38 @@ def test_presets_are_found_inside_an_installed_wheel_too(tmp_path: Path, monkeyp
     monkeypatch.setattr(presets, "_HOMES", (inside, tmp_path / "no-checkout"))
     assert find_preset("recipes", "default") == inside / "recipes" / "default.yaml"
     assert load_recipe("default").epochs == 5
+
+
+@pytest.mark.parametrize(
+    ("said", "flips"),
+    [
+        ({}, (0.5, 0.5)),
+        ({"orientation": "free"}, (0.5, 0.5)),
+        ({"orientation": "left-right"}, (0.5, 0.0)),
+        ({"orientation": "fixed"}, (0.0, 0.0)),
+        ({"orientation": "left-right", "flip_left_right": 0.2}, (0.2, 0.0)),
+    ],
+)
+def test_flips_follow_how_a_part_lies(said: dict[str, object], flips: tuple[float, float]):
+    geometry = Geometry.model_validate(said)
+    assert (geometry.flip_left_right, geometry.flip_up_down) == flips
+    assert Geometry.model_validate(geometry.model_dump()) == geometry
+    assert with_changes(Recipe(geometry=geometry), epochs=3).geometry == geometry
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "{orientation: fixed, flip_left_right: 0.5}",
+            "flip_left_right 0.5 makes parts that orientation fixed rules out",
+        ),
+        ("{orientation: left-right, flip_up_down: 0.1}", "flip_up_down 0.1 makes parts that orientation left-right"),
+        ("{orientation: sideways}", "orientation"),
+    ],
+)
+def test_flips_that_the_part_rules_out_are_refused(tmp_path: Path, said: str, words: str):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"geometry: {said}\n")
+    with pytest.raises(SettingsError, match=words):
+        load_recipe(str(file))

@@ -413,3 +413,20 @@ def test_classes_without_images_are_said(boxes: Dataset, tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         pipeline.train(more.root, tmp_path / "run", wish(), told)
     assert "warning: no train image shows 'ghost': it cannot be learnt" in told.said
+
+
+def test_augmentation_that_erases_defects_is_refused_before_anything_is_written(boxes: Dataset, tmp_path: Path):
+    preset = tmp_path / "glare.yaml"
+    preset.write_text("transforms: [{name: SpecularHighlight, p: 0.1, count: [3, 3], size: [0.2, 0.3], peak: [2, 2]}]")
+    with pytest.raises(GateError, match="augmentation SpecularHighlight hides"):
+        pipeline.train(boxes.root, tmp_path / "run", wish(augment=str(preset)), Told())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_with_every_effect_and_pasted_defects_goes_through(masks: Dataset, tmp_path: Path):
+    told = Told()
+    changes = {"augment": "harsh", "paste": 1.0, "epochs": 2, "geometry": Geometry(mosaic=0.5, close_mosaic=1)}
+    done = pipeline.train(masks.root, tmp_path / "run", wish(**changes), told)
+    assert len(told.rows) == 2
+    assert any(line.startswith("augmentation harsh: defects stay visible") for line in told.said)
+    assert done.record.recipe.paste == 1.0

@@ -14,6 +14,7 @@ from lineproof.adapt.network import Architecture, build_network, class_width
 from lineproof.adapt.progress import TrainProgress
 from lineproof.adapt.recipe import Recipe
 from lineproof.adapt.run_folder import RunFolder, RunRecord, check_same_data, split_hash
+from lineproof.adapt.visibility_check import check_visible
 from lineproof.adapt.workspace import choose_task
 from lineproof.bundle.manifest import Task
 from lineproof.data.dataset import Dataset
@@ -36,10 +37,14 @@ def begin_run(dataset: Dataset, out: Path, wish: Wish, progress: TrainProgress) 
 
     Raises:
         InputError: the folder is taken, or dataset, recipe or base cannot be used.
+        GateError: the augmentation would erase defects.
     """
     task = choose_task(dataset, wish.task)
     _warn_of_rare_classes(dataset, progress)
     augmentation = load_augmentation(wish.recipe.augment)
+    seen = check_visible(dataset, augmentation, wish.recipe.imgsz, seed=wish.recipe.seed)
+    if seen.figures:
+        progress.say(f"augmentation {wish.recipe.augment}: {seen.as_line()}")
     start = start_from(wish.base, task, dataset.classes, seed=wish.recipe.seed, say=progress.say)
     folder = RunFolder.fresh(out)
     folder.write(

@@ -25,6 +25,13 @@ def _whole_strides(side: int) -> int:
 
 ImageSize = Annotated[int, Field(ge=64, le=2048), AfterValidator(_whole_strides)]
 
+Orientation = Literal["free", "left-right", "fixed"]
+_NO_FLIPS: dict[str, tuple[str, ...]] = {
+    "free": (),
+    "left-right": ("flip_up_down",),
+    "fixed": ("flip_left_right", "flip_up_down"),
+}
+
 
 class Geometry(StrictModel):
     """Augmentation that moves pixels: done by the trainer itself, which moves boxes and masks along exactly."""
@@ -37,8 +44,31 @@ class Geometry(StrictModel):
     translate: Fraction = Field(default=0.1, description="shift up to ± this share of the image")
     scale: Fraction = Field(default=0.5, description="zoom between 1 − scale and 1 + scale")
     shear: float = Field(default=0.0, ge=0, le=45, description="shear up to ± this many degrees")
-    flip_left_right: Fraction = Field(default=0.5, description="probability of mirroring")
-    flip_up_down: Fraction = Field(default=0.5, description="probability of turning upside down")
+    orientation: Orientation = Field(
+        default="free",
+        description="free: the part lies any way round; left-right: it has an up but no left; fixed: it lies one way",
+    )
+    flip_left_right: Fraction = Field(default=0.5, description="probability of mirroring; 0 unless the part allows it")
+    flip_up_down: Fraction = Field(
+        default=0.5, description="probability of turning upside down; 0 unless orientation is free"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flips_follow_orientation(cls, said: object) -> object:
+        """Flips that were not asked for and make no sense are 0."""
+        if isinstance(said, dict):
+            return {**dict.fromkeys(_NO_FLIPS.get(str(said.get("orientation")), ()), 0.0), **said}
+        return said
+
+    @model_validator(mode="after")
+    def _no_impossible_flips(self) -> Self:
+        for name in _NO_FLIPS[self.orientation]:
+            if getattr(self, name) > 0:
+                raise ValueError(
+                    f"{name} {getattr(self, name)} makes parts that orientation {self.orientation} rules out"
+                )
+        return self
 
 
 class Colour(StrictModel):
@@ -119,6 +149,9 @@ class Recipe(StrictModel):
         default="even", description="rare_first: images of rare classes come more often (repeat factors, LVIS)"
     )
     augment: str = Field(default="industrial", description="augmentation preset: a name, or a file")
+    paste: Fraction = Field(
+        default=0.0, description="probability of pasting a defect of another training image onto an image"
+    )
     geometry: Geometry = Field(default=Geometry(), description="augmentation that moves pixels")
     colour: Colour = Field(default=Colour(), description="colour jitter")
     loss: LossWeights = Field(default=LossWeights(), description="gains of the loss")

@@ -118,6 +118,8 @@ class _Loop:
             pad=0.0,
             task=self.args.task,
             data=self.data,
+            paste=self.job.recipe.paste if mode == "train" else 0.0,
+            orientation=self.job.recipe.geometry.orientation,
         )
 
     def set_model_attributes(self) -> None:

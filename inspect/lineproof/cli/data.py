@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from lineproof.cli.data_augment import augment_preview
 from lineproof.cli.data_check import check, show, split, stats, synth
 from lineproof.cli.data_gap import gap
 from lineproof.cli.data_import import import_
@@ -22,3 +23,4 @@ app.command()(size)
 app.command()(synth)
 app.command()(gap)
 app.command("next")(next_)
+app.command("augment-preview")(augment_preview)

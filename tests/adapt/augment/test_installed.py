@@ -42,7 +42,7 @@ def test_every_preset_keeps_size_and_type_of_an_image(name: str):
 
 
 def test_the_stock_list_is_not_what_was_asked_for():
-    with pytest.raises(GateError, match=r"the trainer built Blur.*asked was RandomBrightnessContrast"):
+    with pytest.raises(GateError, match=r"the trainer built Blur.*asked was LightGradient"):
         check_installed(as_the_trainer_builds_it(None), load_augmentation("industrial"))
 
 
