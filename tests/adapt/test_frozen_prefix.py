@@ -63,6 +63,7 @@ def test_only_images_that_never_change_are_kept():
     assert not stands_still(recipe, load_augmentation("mild"))
     moved = recipe.geometry.model_copy(update={"translate": 0.1})
     assert not stands_still(recipe.model_copy(update={"geometry": moved}), STILL)
+    assert not stands_still(recipe.model_copy(update={"paste": 0.1}), STILL)
     assert not stands_still(Recipe(geometry=Geometry(mosaic=0.0)), STILL)
 
 

@@ -71,7 +71,7 @@ def test_without_a_validation_split_the_remedy_is_named(boxes: Dataset, tmp_path
 def test_training_images_without_any_defect_are_refused(boxes: Dataset, tmp_path: Path):
     good = tuple(replace(s, truth=Detections.empty()) for s in boxes.samples)
     copy = write_dataset(tmp_path / "d", boxes.classes, good, "test")
-    with pytest.raises(DatasetError, match="no defect is annotated"):
+    with pytest.raises(DatasetError, match="nothing to learn from good parts alone"):
         prepare_workspace(copy, "detect", tmp_path / "work")
 
 

@@ -16,11 +16,12 @@ from ultralytics.utils import LOGGER
 
 from lineproof.adapt.bases import Start
 from lineproof.adapt.device import choose_device, choose_precision
+from lineproof.adapt.job import Job
 from lineproof.adapt.network import read_safetensors, save_network
 from lineproof.adapt.progress import EpochRow, TrainProgress
 from lineproof.adapt.resume import TrainingState, load_state, save_state
 from lineproof.adapt.run_folder import RunFolder, RunRecord
-from lineproof.adapt.trainer import Job, trainer_for
+from lineproof.adapt.trainer import trainer_for
 from lineproof.adapt.workspace import Workspace
 from lineproof.atomic import write_text
 from lineproof.errors import InputError

@@ -19,9 +19,9 @@ _SHARE_OF_MEMORY = 0.25  # of what is free when the first image is kept
 
 def stands_still(recipe: Recipe, augmentation: Augmentation) -> bool:
     """Whether every epoch shows the very same images: nothing moves, colours or mixes them."""
-    moving = recipe.geometry.model_dump(exclude={"close_mosaic"})
+    moving = recipe.geometry.model_dump(exclude={"close_mosaic", "orientation"})
     colouring = recipe.colour.model_dump()
-    return not any(moving.values()) and not any(colouring.values()) and not augmentation.transforms
+    return not recipe.paste and not any(moving.values()) and not any(colouring.values()) and not augmentation.transforms
 
 
 def frozen_layers(network: BaseModel, learning: Sequence[GroupName]) -> int:

@@ -70,7 +70,10 @@ def prepare_workspace(
     """
     train, val = (tuple(samples_of(dataset, split)) for split in ("train", "val"))
     if all(sample.ok for sample in train):
-        raise DatasetError(f"{dataset.root}: no defect is annotated in its training images")
+        raise DatasetError(
+            f"{dataset.root}: none of its {len(train)} training images shows a defect: nothing to learn from good parts alone",
+            hint="annotate defects (`lineproof data next` says which images first), or split anew",
+        )
     if tiles is not None and not tiles_suit(task):
         raise DatasetError(f"tiles are for boxes and masks, not for a model that can {task}", hint="drop `tiles`")
     workspace = Workspace(root, task, dataset.classes, train, val)
