@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -58,7 +59,7 @@ def _kind(module: nn.Module, short: str, parameter: nn.Parameter, *, muon: bool)
     return "muon" if muon and parameter.ndim in (2, 4) else "kernel"
 
 
-def set_rates(optimiser: torch.optim.Optimizer, rate_of: dict[str, float]) -> None:
-    """Set the learning rate of each part."""
+def set_rates(optimiser: torch.optim.Optimizer, rate_of: Mapping[str, float]) -> None:
+    """Set the learning rate of each part; of one that is not named it is 0."""
     for group in optimiser.param_groups:
-        group["lr"] = rate_of[group["part"]]
+        group["lr"] = rate_of.get(group["part"], 0.0)
