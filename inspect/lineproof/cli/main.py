@@ -11,6 +11,7 @@ import typer.main
 from lineproof import __version__
 from lineproof.cli import bundle, data, records
 from lineproof.cli.bench import bench
+from lineproof.cli.compare import compare
 from lineproof.cli.demo import demo
 from lineproof.cli.doctor import doctor
 from lineproof.cli.evaluate import evaluate
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(demo)
 app.add_typer(data.app)
 app.command()(train)
+app.command()(compare)
 app.command()(export)
 app.command()(evaluate)
 app.command()(inspect)

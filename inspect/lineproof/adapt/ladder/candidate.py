@@ -1,0 +1,79 @@
+"""What is compared: a rung of the ladder on a base at an image size, and one training of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from pydantic import Field
+
+from lineproof import __version__
+from lineproof.adapt.recipe import Recipe
+from lineproof.settings import StrictModel, parse_settings
+
+
+class Candidate(StrictModel):
+    """One way to adapt; its recipe holds the whole schedule."""
+
+    rung: str = Field(description="name of the recipe: features, heads, staged, full, …")
+    base: str = Field(description="name or file of the pretrained weights")
+    imgsz: int = Field(description="longer side of the input in pixels")
+    variant: str = Field(default="", description="what an ablation changed; empty in a comparison")
+    task: str | None = Field(default=None, description="detect, segment or classify; none: as the dataset is")
+    recipe: Recipe = Field(description="how it is trained; the seed is set for each trial")
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return self.variant or f"{self.rung} · {Path(self.base).stem} · {self.imgsz} px"
+
+    @property
+    def key(self) -> str:
+        """For folders: unique, and readable."""
+        name = "-".join(filter(None, (self.rung, Path(self.base).stem, str(self.imgsz), self.variant)))
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+        same = plain == name and self.base == Path(self.base).stem
+        return plain if same else f"{plain}-{hashlib.sha256(f'{name} {self.base}'.encode()).hexdigest()[:6]}"
+
+
+class TrialSpec(StrictModel):
+    """One training of a candidate; what travels to the process that does it."""
+
+    candidate: Candidate = Field(description="what is trained")
+    seed: int = Field(description="of weights, order and augmentation")
+    epochs: int = Field(ge=1, description="length of its schedule, which is a complete one")
+    last: bool = Field(description="of the last round: measured on the test split too")
+    data: str = Field(description="folder of the dataset")
+    dataset_hash: str = Field(description="content hash of the dataset")
+    split_hash: str = Field(description="which image is in which split")
+    folder: str = Field(description="where the trial leaves its files")
+    device: str = Field(default="auto", description="auto, cpu, cuda, …")
+    lineproof: str = Field(default=__version__, description="version that asked for it")
+
+    @property
+    def recipe(self) -> Recipe:
+        """The candidate's, made as long as this trial."""
+        return shortened(self.candidate.recipe, self.epochs, self.seed)
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return f"{self.candidate.label}, seed {self.seed}, {self.epochs} epochs"
+
+
+def shortened(recipe: Recipe, epochs: int, seed: int) -> Recipe:
+    """The same course in fewer epochs: warm-up and the end without mosaic keep their share of it.
+
+    A run that is merely cut off has not yet lowered its learning rate, and says little of where it would have ended.
+    """
+    share = epochs / recipe.epochs
+    geometry = recipe.geometry.model_copy(update={"close_mosaic": round(recipe.geometry.close_mosaic * share)})
+    changes = {
+        "epochs": epochs,
+        "seed": seed,
+        "warmup_epochs": recipe.warmup_epochs * share,
+        "val_every": min(recipe.val_every, epochs),
+        "geometry": geometry.model_dump(),
+    }
+    return parse_settings({**recipe.model_dump(), **changes}, Recipe, "compare")

@@ -1,0 +1,58 @@
+"""The recommendation as a recipe file, and the command that trains it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import yaml
+
+from lineproof.adapt.ladder.ladder import Comparison, Row
+from lineproof.adapt.ladder.plan import Plan
+from lineproof.adapt.recipe import Recipe
+from lineproof.atomic import write_text
+
+RECOMMENDED = "recommended.yaml"
+
+
+def write_recommended(out: Path, plan: Plan, comparison: Comparison) -> Path:
+    """Every number of the winner's recipe except those that are at their default; `lineproof train` reads it."""
+    row = comparison.best
+    recipe = row.candidate.recipe.model_copy(update={"seed": plan.seeds[0]})
+    path = out / RECOMMENDED
+    said = recipe.model_dump(mode="json", exclude_defaults=True)
+    defaults = Recipe().model_dump(mode="json")
+    said = {name: said.get(name, defaults[name]) for name in defaults if name in said or name in _ALWAYS}
+    if Path(recipe.augment).suffix in (".yaml", ".yml"):
+        said["augment"] = str(Path(recipe.augment).resolve())
+    header = [f"# {line}" for line in _why(plan, comparison, row)]
+    write_text(path, "\n".join(header) + "\n" + yaml.safe_dump(said, sort_keys=False, allow_unicode=True))
+    return path
+
+
+def train_command(out: Path, plan: Plan, row: Row) -> str:
+    """Trains the recommendation anew; a base and a task are no part of a recipe."""
+    words = [
+        "lineproof",
+        "train",
+        plan.dataset,
+        "--out",
+        str(out / "recommended-run"),
+        "--recipe",
+        str(out / RECOMMENDED),
+    ]
+    words += ["--base", row.candidate.base]
+    if row.candidate.task:
+        words += ["--task", row.candidate.task]
+    return shlex.join(words)
+
+
+_ALWAYS = ("imgsz", "epochs", "batch", "augment", "seed")
+
+
+def _why(plan: Plan, comparison: Comparison, row: Row) -> list[str]:
+    figure = "" if row.standing is None else f", {comparison.criterion.name} {row.standing.mean:.4g} on validation"
+    lines = [f"{row.candidate.label}: the best of {len(plan.candidates)} candidates{figure}"]
+    if row.epochs and row.epochs < row.candidate.recipe.epochs:
+        lines.append(f"measured after a schedule of {row.epochs} epochs; its whole one was not trained")
+    return [*lines, f"data {Path(plan.dataset).name}, content hash {plan.dataset_hash[:12]}"]
