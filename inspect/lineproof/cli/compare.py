@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from lineproof.serve.ray_cluster import Place
 
 _MODULES = ("torch", "ultralytics", "albumentations", "onnx", "onnxslim", "safetensors", "faster_coco_eval", "scipy")
-_SETTINGS = ("rungs", "bases", "imgsz", "seeds", "task", "epochs", "batch", "rounds", "no_halving", "ablate", "recipe")
+_SETTINGS = (
+    "rungs", "bases", "imgsz", "seeds", "task", "steps", "epochs", "minutes_each", "batch", "rounds", "no_halving",
+    "ablate", "recipe",
+)  # fmt: skip
 
 
 def compare(
@@ -46,15 +49,18 @@ def compare(
     task: Annotated[
         Literal["detect", "segment"] | None, typer.Option(help="default: segment where the dataset has masks")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="of the whole schedule, instead of the recipes'")] = None,
+    steps: Annotated[int | None, typer.Option(help="length of the whole schedule, instead of the recipes'")] = None,
+    epochs: Annotated[int | None, typer.Option(help="the same in passes over the training images")] = None,
     batch: Annotated[int | None, typer.Option(help="instead of the recipes' batch")] = None,
     rounds: Annotated[
         int | None, typer.Option(help="schedules double from round to round; default: 3, a quarter first", min=1, max=8)
     ] = None,
     no_halving: Annotated[bool, typer.Option("--no-halving", help="train every candidate in full")] = False,
-    minutes: Annotated[float | None, typer.Option(help="time for everything; schedules are cut to fit")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="time for everything: each candidate learns equally long, so that all fit")
+    ] = None,
     minutes_each: Annotated[
-        float | None, typer.Option(help="time for one full training of a candidate: all get the same", min=0.01)
+        float | None, typer.Option(help="time for one full training of a candidate: all learn equally long")
     ] = None,
     latency_ms: Annotated[float | None, typer.Option(help="drop what is slower, image to detections")] = None,
     provider: Annotated[str, typer.Option(help="latency is measured on: auto, cpu, cuda or tensorrt")] = "auto",
@@ -90,8 +96,26 @@ def compare(
     from lineproof.adapt.ladder.ranking import Criterion
     from lineproof.data.dataset import open_dataset
 
-    wish = _Wish(rungs, bases, imgsz, seeds, task, epochs, batch, rounds, no_halving, ablate, recipe, device)
+    wish = _Wish(
+        rungs=rungs,
+        bases=bases,
+        imgsz=imgsz,
+        seeds=seeds,
+        task=task,
+        steps=steps,
+        epochs=epochs,
+        minutes=minutes,
+        minutes_each=minutes_each,
+        batch=batch,
+        rounds=rounds,
+        no_halving=no_halving,
+        ablate=ablate,
+        recipe=recipe,
+        device=device,
+        workers=workers,
+    )
     dataset = open_dataset(data)
+    _check_positive(minutes=minutes, minutes_each=minutes_each, latency_ms=latency_ms)
     if resume:
         wish.refuse_settings()
         plan = read_plan(out)
@@ -99,10 +123,9 @@ def compare(
         plan = wish.plan(dataset, out)
     costs = _costs(dataset, rank, cost_escape, cost_overkill, prior)
     place = _place(on)
-    _check_limits(minutes, latency_ms)
     if settle(out, _of_now(plan, dataset) if resume else plan):
         messages.print(f"going on with {out}", markup=False)
-    limits = Limits(minutes, minutes_each, latency_ms)
+    limits = Limits(minutes, latency_ms)
     with _interruptible(out), _show() as show, _runner(place, workers, device) as runner:
         outcome = _climb(plan, dataset, out, Criterion(costs, plan.split_hash), limits, provider, runner, show)
     _tell(plan, out, outcome, latency_ms, as_json=as_json)
@@ -117,13 +140,17 @@ class _Wish:
     imgsz: str | None
     seeds: str | None
     task: str | None
+    steps: int | None
     epochs: int | None
+    minutes: float | None
+    minutes_each: float | None
     batch: int | None
     rounds: int | None
     no_halving: bool
     ablate: str | None
     recipe: str | None
     device: str
+    workers: int | None
 
     def refuse_settings(self) -> None:
         given = [f"--{name.replace('_', '-')}" for name in _SETTINGS if getattr(self, name) not in (None, False)]
@@ -151,7 +178,7 @@ class _Wish:
             bases=_words("--bases", self.bases) or ["auto"],
             sizes=_numbers("--imgsz", self.imgsz),
             task=self.task,
-            epochs=self.epochs,
+            lengths=self._lengths(),
             batch=self.batch,
         )
         if self.ablate is not None:
@@ -166,7 +193,7 @@ class _Wish:
             parts = tuple(part for part in PARTS if part in asked)
             candidates = make_variants(candidates[0], parts, out)
         whole = self.no_halving or self.ablate is not None
-        return make_plan(
+        plan = make_plan(
             dataset,
             candidates,
             _numbers("--seeds", self.seeds) or (0,),
@@ -174,6 +201,35 @@ class _Wish:
             device=self.device,
             kind="compare" if self.ablate is None else "ablate",
         )
+        return plan if self.minutes is None else _fitted(plan, self.minutes, _at_once(self.workers, self.device))
+
+    def _lengths(self) -> dict[str, float | None]:
+        """At most one of them; raises InputError."""
+        lengths = {"steps": self.steps, "epochs": self.epochs, "minutes": self.minutes_each}
+        if sum(length is not None for length in (*lengths.values(), self.minutes)) > 1:
+            raise InputError("--steps, --epochs, --minutes-each and --minutes: a schedule has one length")
+        return lengths
+
+
+def _fitted(plan: Plan, minutes: float, workers: int) -> Plan:
+    """Every candidate learns as long as every other, and all rounds fit into the time."""
+    from lineproof.adapt.ladder.halving import minutes_each
+    from lineproof.adapt.recipe import with_changes
+
+    each = minutes_each(minutes, plan.planned_rounds(), len(plan.candidates), len(plan.seeds), workers)
+    fitted = tuple(
+        candidate.model_copy(update={"recipe": with_changes(candidate.recipe, minutes=each)})
+        for candidate in plan.candidates
+    )
+    return plan.model_copy(update={"candidates": fitted})
+
+
+def _at_once(workers: int | None, device: str) -> int:
+    """Trials at once: one per two cores, one on a GPU."""
+    from lineproof.adapt.device import choose_device
+    from lineproof.adapt.isolation import cpu_threads
+
+    return workers or (1 if choose_device(device).type != "cpu" else max(1, cpu_threads() // 2))
 
 
 def _climb(
@@ -272,10 +328,10 @@ def _costs(
     return Costs(escape, overkill, prior)
 
 
-def _check_limits(minutes: float | None, latency_ms: float | None) -> None:
-    for name, value in (("--minutes", minutes), ("--latency-ms", latency_ms)):
+def _check_positive(**values: float | None) -> None:
+    for name, value in values.items():
         if value is not None and not value > 0:
-            raise InputError(f"{name} {value}: more than 0")
+            raise InputError(f"--{name.replace('_', '-')} {value}: more than 0")
 
 
 def _of_now(plan: Plan, dataset: Dataset) -> Plan:
@@ -305,7 +361,7 @@ def _runner(place: Place | None, workers: int | None, device: str) -> Iterator[R
 
     cores = cpu_threads()
     on_gpu = choose_device(device).type != "cpu"
-    at_once = workers or (1 if on_gpu else max(1, cores // 2))
+    at_once = _at_once(workers, device)
     if place is None:
         yield ProcessRunner(at_once, cores)
         return

@@ -18,16 +18,16 @@ SPLIT_HASH = "5" * 64
 Quality = Callable[[TrialSpec], float]
 
 
-def candidate(rung: str, base: str = "yolov8n", imgsz: int = 64, epochs: int = 16) -> Candidate:
-    return Candidate(rung=rung, base=base, imgsz=imgsz, recipe=Recipe(imgsz=imgsz, epochs=epochs))
+def candidate(rung: str, base: str = "yolov8n", imgsz: int = 64, steps: int = 16) -> Candidate:
+    return Candidate(rung=rung, base=base, imgsz=imgsz, recipe=Recipe(imgsz=imgsz, steps=steps))
 
 
-def plan(*rungs: str, seeds: tuple[int, ...] = (0,), rounds: int = 3, epochs: int = 16) -> Plan:
+def plan(*rungs: str, seeds: tuple[int, ...] = (0,), rounds: int = 3, steps: int = 16) -> Plan:
     return Plan(
         dataset="/data",
         dataset_hash="d" * 64,
         split_hash=SPLIT_HASH,
-        candidates=tuple(candidate(rung, epochs=epochs) for rung in rungs),
+        candidates=tuple(candidate(rung, steps=steps) for rung in rungs),
         seeds=seeds,
         rounds=rounds,
     )
@@ -60,14 +60,14 @@ def figures(quality: float, *, drawn: Sequence[float] | None = None) -> SplitFig
     )
 
 
-def done(spec: TrialSpec, quality: float, *, epoch_s: float = 10.0, rest_s: float = 2.0) -> TrialResult:
+def done(spec: TrialSpec, quality: float, *, whole_s: float = 160.0, rest_s: float = 2.0) -> TrialResult:
     return TrialResult(
         key=Path(spec.folder).name,
         status="done",
-        epochs_run=spec.epochs,
-        best_epoch=spec.epochs,
-        train_s=epoch_s * spec.epochs,
-        total_s=epoch_s * spec.epochs + rest_s,
+        epochs_run=5,
+        best_epoch=4,
+        train_s=whole_s * spec.share,
+        total_s=whole_s * spec.share + rest_s,
         bundle=f"{spec.folder}/run/bundle",
         thresholds={"scratch": 0.3},
         val=figures(quality),
@@ -82,14 +82,16 @@ class ScriptedRunner:
     quality: Quality
     answer: Callable[[TrialSpec], TrialResult | None] = lambda _: None
     workers: int = 1
-    epoch_s: float = 10.0
     asked: list[TrialSpec] = field(default_factory=list)
+    until_s: float | None = None
 
     def run(self, specs: Sequence[TrialSpec], show: Show, until_s: float | None = None) -> list[TrialResult]:
         results = []
         for spec in specs:
             self.asked.append(spec)
-            result = self.answer(spec) or done(spec, self.quality(spec), epoch_s=self.epoch_s)
+            self.until_s = until_s
+            show.started(Path(spec.folder).name, spec.label)
+            result = self.answer(spec) or done(spec, self.quality(spec))
             if result.status != "stopped":
                 write_result(Path(spec.folder), result)
             results.append(result)
@@ -102,8 +104,8 @@ class Told:
 
     said: list[str] = field(default_factory=list)
 
-    def started(self, key: str, label: str, epochs: int) -> None:
-        self.said.append(f"started {key}")
+    def started(self, key: str, label: str) -> None:
+        self.said.append(f"started {key}: {label}")
 
     def moved(self, key: str, event: dict[str, object]) -> None:
         self.said.append(f"moved {key} {event}")

@@ -9,25 +9,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapt.ladder.scripted_trials import candidate
-from lineproof.adapt.ladder.candidate import Candidate, shortened
-from lineproof.adapt.recipe import Geometry, Recipe
+from lineproof.adapt.ladder.candidate import Candidate, halvings, length_of, shortened
+from lineproof.adapt.recipe import Recipe, with_changes
 
-WHOLE = Recipe(epochs=60, warmup_epochs=2.0, val_every=2, patience=25, geometry=Geometry(close_mosaic=20))
+WHOLE = Recipe(steps=1000, warmup_steps=50, validations=15)
 
 
-@given(epochs=st.integers(1, 60), seed=st.integers(0, 1000))
-def test_a_short_schedule_is_a_whole_one_in_small(epochs: int, seed: int):
-    short = shortened(WHOLE, epochs, seed)
-    assert (short.epochs, short.seed) == (epochs, seed)
-    assert (short.lr0, short.lrf, short.schedule) == (WHOLE.lr0, WHOLE.lrf, WHOLE.schedule)
-    assert short.warmup_epochs == pytest.approx(2 * epochs / 60)
-    assert short.geometry.close_mosaic == round(20 * epochs / 60)
-    assert short.val_every <= epochs
-    assert short.patience >= short.val_every
+@given(share=st.sampled_from([1, 0.5, 0.25, 0.125]), seed=st.integers(0, 1000))
+def test_a_short_schedule_is_a_whole_one_in_small(share: float, seed: int):
+    short = shortened(WHOLE, share, seed)
+    assert (short.steps, short.seed) == (1000 * share, seed)
+    assert (short.lr0, short.lrf, short.schedule, short.stages) == (WHOLE.lr0, WHOLE.lrf, WHOLE.schedule, WHOLE.stages)
+    assert short.warmup_steps == round(50 * share)
+    assert short.validations == max(1, round(15 * share))
+
+
+@pytest.mark.parametrize(
+    ("length", "half"),
+    [({"epochs": 9}, "4 epochs"), ({"epochs": 2}, "1 epoch"), ({"minutes": 5.0}, "2.5 minutes"), ({}, "500 steps")],
+)
+def test_every_kind_of_length_can_be_halved(length: dict[str, float], half: str):
+    recipe = with_changes(WHOLE, **length)
+    assert length_of(shortened(recipe, 0.5, 0)) == half
+
+
+@pytest.mark.parametrize(
+    ("changes", "times"), [({}, 3), ({"epochs": 1}, 0), ({"epochs": 4}, 2), ({"validations": 1}, 0)]
+)
+def test_a_length_is_halved_no_further_than_to_one(changes: dict[str, float], times: int):
+    assert halvings(with_changes(WHOLE, **changes)) == times
 
 
 def test_a_whole_schedule_is_the_recipe_itself():
-    assert shortened(WHOLE, 60, WHOLE.seed) == WHOLE
+    assert shortened(WHOLE, 1, WHOLE.seed) == WHOLE
 
 
 @given(

@@ -54,7 +54,7 @@ def test_it_ends_with_whoever_started_it():
     read, write = os.pipe()
     left = threading.Event()
     with os.fdopen(read) as stdin:
-        thread = end_with_parent(stdin, lambda code: left.set())
+        thread = end_with_parent(stdin, lambda _: left.set())
         assert not left.is_set()
         os.close(write)
         thread.join(20)
@@ -64,13 +64,11 @@ def test_it_ends_with_whoever_started_it():
 def as_child(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """Another process in its place: it gets the same input, and dies as told."""
     start = subprocess.Popen
-    monkeypatch.setattr(
-        processes.subprocess, "Popen", lambda command, **rest: start([sys.executable, "-c", script], **rest)
-    )
+    monkeypatch.setattr(processes.subprocess, "Popen", lambda _, **rest: start([sys.executable, "-c", script], **rest))
 
 
 def trial(out: Path) -> TrialProcess:
-    return TrialProcess(plan("a").spec(out, "a-yolov8n-64", 0, 4, last=False), threads=1)
+    return TrialProcess(plan("a").spec(out, "a-yolov8n-64", 0, 0.25, last=False), threads=1)
 
 
 @pytest.mark.parametrize(
@@ -94,18 +92,19 @@ def test_a_death_is_a_row_that_is_tried_again(
 
 
 def test_events_come_through_and_the_spec_goes_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    as_child(monkeypatch, "import sys, json; print(json.dumps({'say': json.loads(sys.stdin.readline())['epochs']}))")
+    as_child(monkeypatch, "import sys, json; print(json.dumps({'say': json.loads(sys.stdin.readline())['seed']}))")
     told = []
     trial(tmp_path).run(told.append)
-    assert told == [{"say": 4}]
+    assert told == [{"say": 0}]
 
 
-def test_past_its_time_a_trial_is_stopped_and_the_next_never_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    as_child(monkeypatch, "import sys; sys.stdin.read()")  # until it is killed
-    specs = [plan("a", "b").spec(tmp_path, f"{rung}-yolov8n-64", 0, 4, last=False) for rung in "ab"]
+def test_past_its_time_no_trial_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    as_child(monkeypatch, "raise SystemExit('started')")
+    specs = [plan("a", "b").spec(tmp_path, f"{rung}-yolov8n-64", 0, 0.25, last=False) for rung in "ab"]
     told = Told()
     results = ProcessRunner(workers=1, cores=1).run(specs, told, until_s=0.0)
     assert [(result.status, result.reason) for result in results] == [("stopped", "out of time")] * 2
+    assert told.said == []
 
 
 def test_an_interruption_ends_every_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -122,6 +121,7 @@ def test_an_interruption_ends_every_process(monkeypatch: pytest.MonkeyPatch, tmp
 
     class Up(Told):
         def moved(self, key: str, event: dict[str, object]) -> None:
+            super().moved(key, event)
             up.wait(60)
 
     def ctrl_c(*_: object, **__: object) -> None:
@@ -129,7 +129,7 @@ def test_an_interruption_ends_every_process(monkeypatch: pytest.MonkeyPatch, tmp
         raise KeyboardInterrupt
 
     monkeypatch.setattr(processes, "wait", ctrl_c)
-    specs = [plan("a", "b").spec(tmp_path, f"{rung}-yolov8n-64", 0, 4, last=False) for rung in "ab"]
+    specs = [plan("a", "b").spec(tmp_path, f"{rung}-yolov8n-64", 0, 0.25, last=False) for rung in "ab"]
     with pytest.raises(KeyboardInterrupt):
         ProcessRunner(workers=2, cores=2).run(specs, Up())
     assert len(started) == 2

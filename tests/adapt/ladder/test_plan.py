@@ -27,7 +27,7 @@ def test_the_same_plan_goes_on(tmp_path: Path):
         ({"seeds": (0, 1)}, "seeds 0 → 0,1"),
         ({"rounds": 1}, "rounds 3 → 1"),
         ({"candidates": plan("a", "c").candidates}, "without b-yolov8n-64, with c-yolov8n-64"),
-        ({"candidates": plan("a", "b", epochs=9).candidates}, "recipe of a-yolov8n-64, recipe of b-yolov8n-64"),
+        ({"candidates": plan("a", "b", steps=9).candidates}, "recipe of a-yolov8n-64, recipe of b-yolov8n-64"),
     ],
 )
 def test_anything_else_is_refused(changed: dict[str, object], words: str, tmp_path: Path):
@@ -63,10 +63,10 @@ def test_one_candidate_is_nothing_to_compare(boxes: Dataset):
 def test_trials_lie_apart(tmp_path: Path):
     wanted = plan("a", "b")
     folders = {
-        wanted.spec(tmp_path, candidate.key, seed, epochs, last=False).folder
+        wanted.spec(tmp_path, candidate.key, seed, share, last=False).folder
         for candidate in wanted.candidates
         for seed in (0, 1)
-        for epochs in (4, 8)
+        for share in (0.5, 1)
     }
     assert len(folders) == 8
     assert {Path(folder).parent for folder in folders} == {tmp_path / "trials"}

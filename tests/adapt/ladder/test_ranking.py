@@ -67,7 +67,7 @@ def test_the_interval_holds_the_mean_of_draws_around_it():
 
 
 def test_test_figures_use_the_operating_point_of_validation():
-    spec = plan("a").spec(plan_out(), "a-yolov8n-64", 0, 4, last=True)
+    spec = plan("a").spec(plan_out(), "a-yolov8n-64", 0, 0.25, last=True)
     result = done(spec, 0.9)
     criterion = Criterion(Costs(10, 10, 0.5), SPLIT_HASH)
     val, test = criterion.score(result), criterion.score(result, "test")
@@ -83,7 +83,7 @@ def plan_out():
 
 
 def test_map_ranks_by_what_was_measured_and_costs_by_the_parts():
-    spec = plan("a").spec(plan_out(), "a-yolov8n-64", 0, 4, last=False)
+    spec = plan("a").spec(plan_out(), "a-yolov8n-64", 0, 0.25, last=False)
     result = done(spec, 0.8)
     by_map = Criterion(None, SPLIT_HASH)
     score = by_map.score(result)

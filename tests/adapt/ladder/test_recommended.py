@@ -50,13 +50,13 @@ def test_the_picture_is_drawn(tmp_path: Path):
 
 def test_plain_lines_tell_every_fifth_and_the_end(tmp_path: Path, capsys):
     show = PlainShow(Console(width=200))
-    show.started("k", "full · yolov8n · 64 px", 10)
+    show.started("k", "full · yolov8n · 64 px")
     for done_epochs in range(1, 11):
         show.moved("k", {"done": done_epochs, "epochs": 10, "text": "box_loss 1"})
     show.moved("k", {"say": "exporting"})
-    spec = plan("a").spec(tmp_path, "a-yolov8n-64", 0, 10, last=False)
+    spec = plan("a").spec(tmp_path, "a-yolov8n-64", 0, 1, last=False)
     show.ended("k", done(spec, 0.8))
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(": ")[2].split("  ")[0] for line in lines[1:-1]] == [f"epoch {n}/10" for n in (2, 4, 6, 8)]
-    assert lines[-1].endswith("mAP50-95 0.800, escapes 4/20, overkill 4/20, 102 s")
+    assert lines[-1].endswith("mAP50-95 0.800, escapes 4/20, overkill 4/20, 162 s")
     assert outcome(failed("k", "out of memory", again=True)) == "failed: out of memory"

@@ -16,13 +16,18 @@ from lineproof.adapt.ladder.plan import Limits, Plan
 from lineproof.adapt.ladder.ranking import Criterion, Difference
 from lineproof.adapt.ladder.variants import PARTS, REFERENCE, Part, make_variants, write_presets
 from lineproof.adapt.recipe import Colour, Geometry, Recipe
+from lineproof.adapt.stages import Stage
 from lineproof.errors import GateError, InputError
 
 RECIPE = Recipe(
     imgsz=64,
-    epochs=4,
+    steps=4,
     augment="mild",
-    geometry=Geometry(mosaic=0.5, close_mosaic=2, scale=0.0, translate=0.0, flip_up_down=0.0),
+    stages=(
+        Stage(name="heads", train=("heads",), share=0.25),
+        Stage(name="all", share=0.75, rates={"stem": 0.1, "neck": 0.5}),
+    ),
+    geometry=Geometry(mosaic=0.5, close_mosaic=0.3, scale=0.0, translate=0.0, flip_up_down=0.0),
     colour=Colour(value=0.4),
 )
 
@@ -49,7 +54,7 @@ def test_every_step_of_the_augmentation_is_taken_out_once(tmp_path: Path):
     assert [step.name for step in left.transforms] == ["RandomBrightnessContrast"]
     nothing = found["no augmentation at all"]
     assert nothing.augment == "none"
-    assert not any(nothing.geometry.model_dump().values())
+    assert not any(value for value in nothing.geometry.model_dump().values() if isinstance(value, float))
     assert not any(nothing.colour.model_dump().values())
 
 
@@ -63,6 +68,21 @@ def test_every_part_has_variants_that_are_recipes(part: Part):
     found = variants(part)
     assert len(found) > 1
     assert all(recipe != RECIPE for name, recipe in found.items() if name != REFERENCE)
+
+
+def test_a_stage_left_out_gives_its_time_to_the_others():
+    found = variants("stages")
+    assert list(found) == [REFERENCE, "without stage heads", "without stage all", "no stages"]
+    assert [(stage.name, stage.share) for stage in found["without stage heads"].stages] == [("all", 1.0)]
+    assert found["no stages"].stages == (Stage(),)
+
+
+def test_rates_are_taken_out_one_by_one_and_together():
+    found = variants("rates")
+    assert found["without rate of stem"].stages[1].rates == {"neck": 0.5}
+    assert found["one rate for all"].stages[1].rates == {}
+    assert found["lr0 × 3"].lr0 == pytest.approx(0.003)
+    assert found["without warmup steps"].warmup_steps == 0
 
 
 def test_parts_add_up():

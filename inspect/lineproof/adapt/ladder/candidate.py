@@ -42,7 +42,7 @@ class TrialSpec(StrictModel):
 
     candidate: Candidate = Field(description="what is trained")
     seed: int = Field(description="of weights, order and augmentation")
-    epochs: int = Field(ge=1, description="length of its schedule, which is a complete one")
+    share: float = Field(gt=0, le=1, description="of the whole length; its schedule is a complete one")
     last: bool = Field(description="of the last round: measured on the test split too")
     data: str = Field(description="folder of the dataset")
     dataset_hash: str = Field(description="content hash of the dataset")
@@ -54,26 +54,43 @@ class TrialSpec(StrictModel):
     @property
     def recipe(self) -> Recipe:
         """The candidate's, made as long as this trial."""
-        return shortened(self.candidate.recipe, self.epochs, self.seed)
+        return shortened(self.candidate.recipe, self.share, self.seed)
 
     @property
     def label(self) -> str:
         """For people."""
-        return f"{self.candidate.label}, seed {self.seed}, {self.epochs} epochs"
+        return f"{self.candidate.label}, seed {self.seed}, {length_of(self.recipe)}"
 
 
-def shortened(recipe: Recipe, epochs: int, seed: int) -> Recipe:
-    """The same course in fewer epochs: warm-up and the end without mosaic keep their share of it.
+def shortened(recipe: Recipe, share: float, seed: int) -> Recipe:
+    """The same course in less time: stages, warm-up and validations keep their place in it.
 
     A run that is merely cut off has not yet lowered its learning rate, and says little of where it would have ended.
     """
-    share = epochs / recipe.epochs
-    geometry = recipe.geometry.model_copy(update={"close_mosaic": round(recipe.geometry.close_mosaic * share)})
-    changes = {
-        "epochs": epochs,
+    changes: dict[str, object] = {
         "seed": seed,
-        "warmup_epochs": recipe.warmup_epochs * share,
-        "val_every": min(recipe.val_every, epochs),
-        "geometry": geometry.model_dump(),
+        "steps": _part(recipe.steps, share),
+        "epochs": None if recipe.epochs is None else _part(recipe.epochs, share),
+        "minutes": None if recipe.minutes is None else recipe.minutes * share,
+        "warmup_steps": round(recipe.warmup_steps * share),
+        "validations": _part(recipe.validations, share),
     }
     return parse_settings({**recipe.model_dump(), **changes}, Recipe, "compare")
+
+
+def length_of(recipe: Recipe) -> str:
+    """How long a run is, in words."""
+    if recipe.minutes is not None:
+        return f"{recipe.minutes:.3g} minutes"
+    if recipe.epochs is not None:
+        return f"{recipe.epochs} epochs" if recipe.epochs != 1 else "1 epoch"
+    return f"{recipe.steps} steps"
+
+
+def halvings(recipe: Recipe) -> int:
+    """How often its length can be halved before less than one step, pass or validation is left."""
+    return min(recipe.validations, recipe.epochs or recipe.steps).bit_length() - 1
+
+
+def _part(count: int, share: float) -> int:
+    return max(1, round(count * share))

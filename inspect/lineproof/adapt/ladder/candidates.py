@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -34,7 +34,7 @@ def make_candidates(
     bases: Sequence[str],
     sizes: Sequence[int],
     task: str | None,
-    epochs: int | None,
+    lengths: Mapping[str, float | None],
     batch: int | None,
 ) -> tuple[Candidate, ...]:
     """Every combination that can be trained; without sizes each rung keeps its recipe's own.
@@ -55,7 +55,7 @@ def make_candidates(
             if not _fits(base, kind, dataset, rungs):
                 continue
             for size in sizes or (None,):
-                changed = with_changes(recipe, imgsz=size, epochs=epochs, batch=batch)
+                changed = with_changes(recipe, imgsz=size, batch=batch, **lengths)
                 name = Path(rung).stem if rung.endswith((".yaml", ".yml")) else rung
                 found.append(Candidate(rung=name, base=base, imgsz=changed.imgsz, task=kind, recipe=changed))
     keys = [candidate.key for candidate in found]

@@ -41,10 +41,10 @@ class TrialResult(StrictModel):
     """The content of `trial.json`."""
 
     key: str = Field(description="folder of the trial")
-    status: Literal["done", "failed", "stopped"] = Field(description="stopped: out of time, goes on when called again")
+    status: Literal["done", "failed", "stopped"] = Field(description="stopped: out of time, tried when called again")
     reason: str = Field(default="", description="why it failed or was stopped")
     again: bool = Field(default=False, description="worth another try: its failure need not repeat itself")
-    epochs_run: int = Field(default=0, description="patience may end a schedule early")
+    epochs_run: int = Field(default=0, description="passes over the training images")
     best_epoch: int = Field(default=0, description="the epoch that was kept")
     train_s: float = Field(default=0.0, description="seconds in epochs")
     total_s: float = Field(default=0.0, description="seconds from start to end, export and measuring included")

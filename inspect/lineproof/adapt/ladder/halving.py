@@ -5,7 +5,7 @@ Jamieson & Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperpara
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -22,26 +22,11 @@ class Round:
         """The one with the whole schedule, all seeds and the test split."""
         return self.number == self.of
 
-    def epochs(self, whole: int) -> int:
-        """Length of a candidate's schedule in this round."""
-        return max(1, round(whole * self.share))
 
-
-def plan_rounds(epochs: int, rounds: int) -> tuple[Round, ...]:
-    """At most `rounds`, each twice as long as the one before; fewer where one would be shorter than an epoch."""
-    useful = 1
-    while useful < rounds and epochs >= 2**useful:
-        useful += 1
+def plan_rounds(rounds: int, halvings: int) -> tuple[Round, ...]:
+    """At most `rounds`, each twice as long as the one before; no more than the whole length can be halved, and one."""
+    useful = min(rounds, halvings + 1)
     return tuple(Round(i + 1, useful, 2.0 ** (i + 1 - useful)) for i in range(useful))
-
-
-def time_share(rounds: Sequence[Round], alive: int, seeds: int) -> float:
-    """The first of these rounds' share of the time that is left for all of them."""
-    weights = []
-    for round_ in rounds:
-        weights.append(alive * (seeds if round_.last else 1) * round_.share)
-        alive = (alive + 1) // 2
-    return weights[0] / sum(weights)
 
 
 def better_half(order: Sequence[str]) -> list[str]:
@@ -51,29 +36,32 @@ def better_half(order: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What a candidate was measured to take."""
+    """What a candidate was measured to take, in seconds."""
 
-    epoch_s: float
+    whole_s: float  # learning, its whole schedule
     rest_s: float  # start, export, measuring
 
-    def takes_s(self, epochs: int) -> float:
-        """One trial of so many epochs."""
-        return self.rest_s + epochs * self.epoch_s
+
+def pace_of(trials: Sequence[tuple[float, float, float]]) -> Pace:
+    """From (seconds in all, seconds of learning, share of the schedule) of a candidate's trials."""
+    learning = sum(learnt for _, learnt, _ in trials)
+    rest = sum(total for total, _, _ in trials) - learning
+    return Pace(learning / sum(share for _, _, share in trials), max(rest, 0.0) / len(trials))
 
 
-def full_s(paces: Mapping[str, Pace], epochs: Mapping[str, int], seeds: int) -> float:
+def full_s(paces: Iterable[Pace], seeds: int) -> float:
     """An estimate of training every candidate in full, with every seed, one after the other."""
-    return sum(seeds * pace.takes_s(epochs[key]) for key, pace in paces.items())
+    return sum(seeds * (pace.whole_s + pace.rest_s) for pace in paces)
 
 
-def fit_epochs(wanted: Mapping[str, int], paces: Mapping[str, Pace], trials_each: int, left_s: float) -> dict[str, int]:
-    """Schedules cut by one factor so that a round fits the seconds left, which are of all workers together."""
-    rest = sum(trials_each * paces[key].rest_s for key in wanted)
-    learning = sum(trials_each * epochs * paces[key].epoch_s for key, epochs in wanted.items())
-    factor = 1.0 if learning <= 0 else min(1.0, max(left_s - rest, 0.0) / learning)
-    return {key: int(epochs * factor) for key, epochs in wanted.items()}
+def minutes_each(minutes: float, rounds: Sequence[Round], candidates: int, seeds: int, workers: int) -> float:
+    """How long one full training may learn, so that all trials of all rounds fit: the same for every candidate."""
+    wholes, alive = 0.0, candidates
+    for round_ in rounds:
+        if alive > 1 or round_.last:
+            wholes += alive * (seeds if round_.last else 1) * round_.share
+        alive = (alive + 1) // 2
+    return _LEARNING * minutes * workers / wholes
 
 
-def epochs_in(seconds: float, pace: Pace, wanted: int) -> int:
-    """As many epochs as one candidate's own time allows, at most those wanted."""
-    return min(wanted, max(0, int((seconds - pace.rest_s) / max(pace.epoch_s, 1e-9))))
+_LEARNING = 0.75  # of the time; the rest is for starts, exports, measuring, and workers that wait for the last one

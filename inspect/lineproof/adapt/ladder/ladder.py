@@ -11,15 +11,12 @@ from typing import Literal
 from lineproof.adapt.ladder.candidate import Candidate
 from lineproof.adapt.ladder.cost import check_both_kinds
 from lineproof.adapt.ladder.figures import TrialResult, read_result
-from lineproof.adapt.ladder.halving import Pace, Round, better_half, full_s, plan_rounds, time_share
+from lineproof.adapt.ladder.halving import Round, better_half, full_s, pace_of
 from lineproof.adapt.ladder.plan import Limits, Plan
 from lineproof.adapt.ladder.ranking import Criterion, Difference, Standing, difference, rank, standing
-from lineproof.adapt.ladder.rounds import Schedules, paces_of
 from lineproof.adapt.ladder.runner import Runner, Show
 from lineproof.adapt.latency import Latency
 from lineproof.errors import GateError, InputError
-
-_PACE_EPOCHS = 2  # the first epoch alone is slower than those that follow
 
 Fate = Literal["ranked", "halved", "slow", "failed", "unfinished"]
 Clocked = Callable[[Mapping[str, TrialResult]], Mapping[str, Latency]]  # bundles by candidate → latency, in turns
@@ -33,7 +30,6 @@ class Row:
     fate: Fate = "unfinished"
     reason: str = ""
     round: Round | None = None
-    epochs: int = 0
     results: dict[int, TrialResult] = field(default_factory=dict)  # by seed, of that round
     standing: Standing | None = None
     test: Standing | None = None
@@ -89,22 +85,17 @@ class _Ladder:
         self._plan, self._out, self._criterion, self._limits = plan, out, criterion, limits
         self._runner, self._show, self._clocked = runner, show, clocked
         self._rows = {candidate.key: Row(candidate) for candidate in plan.candidates}
-        self._whole = {candidate.key: candidate.recipe.epochs for candidate in plan.candidates}
-        self._taken: dict[str, list[tuple[float, float, int]]] = {}
-        self._schedules = Schedules(out)
+        self._taken: dict[str, list[tuple[float, float, float]]] = {}
         self._started_s = time.monotonic()
         self._until_s = None if limits.minutes is None else self._started_s + 60 * limits.minutes
 
     def climb(self) -> Comparison:
         alive = list(self._rows)
         complete = False
-        rounds = plan_rounds(min(self._whole.values()), self._plan.rounds)
-        self._find_paces(alive)
-        for round_ in rounds:
+        for round_ in self._plan.planned_rounds():
             if len(alive) == 1 and not round_.last:
                 continue  # nobody to beat: its whole schedule comes next
-            share = time_share(rounds[round_.number - 1 :], len(alive), len(self._plan.seeds))
-            order = self._round(round_, alive, share)
+            order = self._round(round_, alive)
             complete = round_.last and bool(order)
             if not order or round_.last or self._out_of_time():
                 break
@@ -118,46 +109,20 @@ class _Ladder:
         self._ask_for_someone()
         return self._comparison(complete=complete)
 
-    def _find_paces(self, alive: Sequence[str]) -> None:
-        """Where time is limited, how long an epoch of each takes must be known before schedules are cut to fit."""
-        limited = self._limits.minutes is not None or self._limits.minutes_each is not None
-        if not limited or min(self._whole.values()) < _PACE_EPOCHS**2:
-            return
-        self._show.say(f"time is limited: {_PACE_EPOCHS} epochs of each candidate first, to see how long they take")
-        pace = Round(0, 1, 0.0)
-        for key, results in self._trials(pace, alive, self._plan.seeds[:1], dict.fromkeys(alive, _PACE_EPOCHS)).items():
-            self._count(key, results)
-
-    def _round(self, round_: Round, alive: Sequence[str], time_share: float) -> list[str]:
-        """Train one round; returns who came through it, the best first, or nobody where time ran out before it."""
+    def _round(self, round_: Round, alive: Sequence[str]) -> list[str]:
+        """Train one round; returns who came through it, the best first."""
         seeds = self._plan.seeds if round_.last else self._plan.seeds[:1]
-        epochs = self._schedules.epochs(
-            round_,
-            {key: self._whole[key] for key in alive},
-            self._paces(),
-            self._limits,
-            seeds=len(seeds),
-            left_s=None if (left := self._left_s()) is None else left * time_share,
-        )
-        going = [key for key in alive if epochs[key]]
-        for key in alive:
-            if not epochs[key]:
-                self._rows[key].reason = "no time for a longer schedule"
-        if not going:
-            self._show.say("no time for a longer schedule: ranked as they are")
-            return []
-        self._show.say(f"round {round_.number} of {round_.of}: {len(going)} candidates, {_range(epochs)} epochs")
-        found = self._trials(round_, going, seeds, epochs)
-        through = [key for key in going if self._take(round_, key, epochs[key], found[key])]
+        length = "the whole schedule" if round_.share == 1 else f"1/{round(1 / round_.share)} of the schedule"
+        self._show.say(f"round {round_.number} of {round_.of}: {len(alive)} candidates, {length}")
+        found = self._trials(round_, alive, seeds)
+        through = [key for key in alive if self._take(round_, key, found[key])]
         through = self._fast_enough(through)
         standings = {key: s for key in through if (s := self._rows[key].standing) is not None}
         return rank(standings, low_is_good=self._criterion.low_is_good)
 
-    def _trials(
-        self, round_: Round, going: Sequence[str], seeds: Sequence[int], epochs: Mapping[str, int]
-    ) -> dict[str, dict[int, TrialResult]]:
+    def _trials(self, round_: Round, going: Sequence[str], seeds: Sequence[int]) -> dict[str, dict[int, TrialResult]]:
         specs = {
-            (key, seed): self._plan.spec(self._out, key, seed, epochs[key], last=round_.last)
+            (key, seed): self._plan.spec(self._out, key, seed, round_.share, last=round_.last)
             for seed in seeds
             for key in going
         }
@@ -169,17 +134,17 @@ class _Ladder:
         finished |= dict(zip(todo, fresh, strict=True))
         return {key: {seed: finished[key, seed] for seed in seeds} for key in going}
 
-    def _take(self, round_: Round, key: str, epochs: int, results: dict[int, TrialResult]) -> bool:
+    def _take(self, round_: Round, key: str, results: dict[int, TrialResult]) -> bool:
         """Note a candidate's trials; False when one failed, was stopped, or has no figure to rank by."""
         row = self._rows[key]
-        done = self._count(key, results)
+        done = self._count(round_, key, results)
         bad = next((result for result in results.values() if result.status != "done"), None)
         if bad is not None:
             row.reason = bad.reason
             if bad.status == "failed":
                 row.fate = "failed"
             return False  # one that was stopped keeps the figures of the round before, if it had any
-        row.round, row.epochs, row.results = round_, epochs, results
+        row.round, row.results = round_, results
         self._check_measurable(done[0])
         scores = [self._criterion.score(result) for result in done]
         if any(score is None for score in scores):
@@ -191,10 +156,10 @@ class _Ladder:
         row.test = standing(key, tests) if len(tests) == len(done) else None
         return True
 
-    def _count(self, key: str, results: Mapping[int, TrialResult]) -> list[TrialResult]:
+    def _count(self, round_: Round, key: str, results: Mapping[int, TrialResult]) -> list[TrialResult]:
         """Note what the finished ones took; returns them."""
         done = [result for result in results.values() if result.status == "done"]
-        self._taken.setdefault(key, []).extend((r.total_s, r.train_s, r.epochs_run) for r in done)
+        self._taken.setdefault(key, []).extend((r.total_s, r.train_s, round_.share) for r in done)
         return done
 
     def _check_measurable(self, result: TrialResult) -> None:
@@ -217,12 +182,6 @@ class _Ladder:
             row.reason = f"{row.latency.median_ms:.1f} ms is more than the {limit:g} ms allowed"
             self._show.say(f"{row.candidate.label}: dropped, {row.reason}")
         return kept
-
-    def _paces(self) -> dict[str, Pace]:
-        return paces_of(self._taken)
-
-    def _left_s(self) -> float | None:
-        return None if self._until_s is None else (self._until_s - time.monotonic()) * self._runner.workers
 
     def _out_of_time(self) -> bool:
         return self._until_s is not None and time.monotonic() > self._until_s
@@ -255,11 +214,12 @@ class _Ladder:
         for row in rows[1:]:
             if row.standing is not None and row.round == best.round and row.fate == "ranked":
                 row.behind = difference(best.standing, row.standing)
+        paces = [pace_of(trials) for trials in self._taken.values() if trials]
         return Comparison(
             rows=tuple(rows),
             criterion=self._criterion,
             spent_s=sum(total for trials in self._taken.values() for total, _, _ in trials),
-            full_s=full_s(self._paces(), self._whole, len(self._plan.seeds)),
+            full_s=full_s(paces, len(self._plan.seeds)),
             wall_s=time.monotonic() - self._started_s,
             complete=complete,
         )
@@ -270,8 +230,3 @@ class _Ladder:
             return (1 if row.fate == "slow" else 2), 0, 0.0
         reached = row.round.number if row.round else 0
         return 0, -reached, row.standing.mean if self._criterion.low_is_good else -row.standing.mean
-
-
-def _range(epochs: Mapping[str, int]) -> str:
-    values = sorted({count for count in epochs.values() if count})
-    return str(values[0]) if len(values) == 1 else f"{values[0]}–{values[-1]}"

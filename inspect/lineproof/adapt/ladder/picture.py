@@ -50,11 +50,16 @@ def _draw(axes: Axes, comparison: Comparison, row: Row, colour: str) -> None:
         elinewidth=1.2 if whole else 0.7,
         capsize=3,
         alpha=1 if whole else 0.6,
-        label=f"{place}  {row.candidate.label}, {row.epochs} epochs{seeds}",
+        label=f"{place}  {row.candidate.label}{_part(row)}{seeds}",
     )
     axes.annotate(
         str(place), (row.latency.median_ms, mean), xytext=(6, 4), textcoords="offset points", fontsize=9, color=colour
     )
+
+
+def _part(row: Row) -> str:
+    """Said of those that were not trained in full."""
+    return "" if row.round is None or row.round.last else f", 1/{round(1 / row.round.share)} of the schedule"
 
 
 def _dress(axes: Axes, comparison: Comparison, rows: list[Row]) -> None:

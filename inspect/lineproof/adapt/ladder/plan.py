@@ -10,7 +10,8 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from lineproof import __version__
-from lineproof.adapt.ladder.candidate import Candidate, TrialSpec
+from lineproof.adapt.ladder.candidate import Candidate, TrialSpec, halvings
+from lineproof.adapt.ladder.halving import Round, plan_rounds
 from lineproof.adapt.run_folder import split_hash
 from lineproof.atomic import write_json
 from lineproof.data.dataset import Dataset
@@ -35,18 +36,22 @@ class Plan(StrictModel):
     rounds: int = Field(default=1, ge=1, le=8, description="of successive halving; 1: everyone in full")
     device: str = Field(default="auto", description="auto, cpu, cuda, …")
 
-    def spec(self, out: Path, key: str, seed: int, epochs: int, *, last: bool) -> TrialSpec:
+    def planned_rounds(self) -> tuple[Round, ...]:
+        """Its rounds, as many as the shortest recipe allows."""
+        return plan_rounds(self.rounds, min(halvings(candidate.recipe) for candidate in self.candidates))
+
+    def spec(self, out: Path, key: str, seed: int, share: float, *, last: bool) -> TrialSpec:
         """One trial of a candidate."""
         candidate = next(c for c in self.candidates if c.key == key)
         return TrialSpec(
             candidate=candidate,
             seed=seed,
-            epochs=epochs,
+            share=share,
             last=last,
             data=self.dataset,
             dataset_hash=self.dataset_hash,
             split_hash=self.split_hash,
-            folder=str(trial_folder(out, key, seed, epochs)),
+            folder=str(trial_folder(out, key, seed, share)),
             device=self.device,
         )
 
@@ -55,14 +60,13 @@ class Plan(StrictModel):
 class Limits:
     """Of time and speed; they may differ from one sitting to the next."""
 
-    minutes: float | None = None  # for everything, of this sitting
-    minutes_each: float | None = None  # for the training of one candidate with one seed
+    minutes: float | None = None  # of this sitting: no trial starts after them
     latency_ms: float | None = None  # median, image to detections, through the runtime engine
 
 
-def trial_folder(out: Path, key: str, seed: int, epochs: int) -> Path:
+def trial_folder(out: Path, key: str, seed: int, share: float) -> Path:
     """Where a trial leaves its files."""
-    return out / "trials" / f"{key}-s{seed}-e{epochs}"
+    return out / "trials" / f"{key}-s{seed}-1of{round(1 / share)}"
 
 
 def make_plan(

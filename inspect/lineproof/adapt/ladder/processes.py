@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from lineproof.adapt.ladder.trial import failed
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _GRACE_S = 3.0
-_LOOK_S = 0.2
 LOG = "trial.log"
 
 Tell = Callable[[dict[str, object]], None]
@@ -80,12 +79,12 @@ class ProcessRunner:
         self._threads = max(1, cores // workers)
 
     def run(self, specs: Sequence[TrialSpec], show: Show, until_s: float | None = None) -> list[TrialResult]:
-        """Results in the order of the specs; past `until_s` (monotonic clock) what still runs is stopped."""
+        """Results in the order of the specs; none starts past `until_s` (monotonic clock)."""
         trials = [TrialProcess(spec, self._threads) for spec in specs]
         pool = ThreadPoolExecutor(self.workers, "ladder")
         try:
-            futures = [pool.submit(_one, trial, spec, show) for trial, spec in zip(trials, specs, strict=True)]
-            _until(futures, until_s, trials)
+            futures = [pool.submit(_one, *pair, show, until_s) for pair in zip(trials, specs, strict=True)]
+            wait(futures, return_when=FIRST_EXCEPTION)
             return [future.result() for future in futures]
         finally:
             for trial in trials:
@@ -93,23 +92,14 @@ class ProcessRunner:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one(trial: TrialProcess, spec: TrialSpec, show: Show) -> TrialResult:
+def _one(trial: TrialProcess, spec: TrialSpec, show: Show, until_s: float | None) -> TrialResult:
     key = Path(spec.folder).name
-    show.started(key, spec.label, spec.epochs)
+    if until_s is not None and time.monotonic() > until_s:
+        return stopped(key)
+    show.started(key, spec.label)
     result = trial.run(lambda event: show.moved(key, event))
     show.ended(key, result)
     return result
-
-
-def _until(futures: Sequence[Future[TrialResult]], until_s: float | None, trials: Sequence[TrialProcess]) -> None:
-    left = set(futures)
-    while left:
-        done, left = wait(left, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
-        for future in done:
-            future.result()
-        if until_s is not None and time.monotonic() > until_s:
-            for trial in trials:
-                trial.end()
 
 
 def _listen(process: subprocess.Popen[str], spec: TrialSpec, tell: Tell) -> int:

@@ -6,6 +6,7 @@ takes no worker of Ray with it, and both ways give the same figures.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from lineproof.adapt.ladder.figures import TrialResult
 from lineproof.adapt.ladder.processes import TrialProcess, stopped
 from lineproof.adapt.ladder.runner import Show
 from lineproof.adapt.ladder.trial import failed
+from lineproof.adapt.progress import EpochRow
 from lineproof.errors import EngineError
 
 _LOOK_S = 0.5
@@ -34,8 +36,10 @@ class RayRunner:
         if on_gpu:
             room = min(room, int(have.get("GPU", 0)))
         if room < 1:
-            need = f"{cpus} cores" + (" and a GPU" if on_gpu else "")
-            raise EngineError(f"Ray has no room for a trial, which takes {need}", hint="fewer --cores-each")
+            need = f"{cpus} core{'s' * (cpus > 1)}" + (" and a GPU" if on_gpu else "")
+            raise EngineError(
+                f"Ray has no room for a trial, which takes {need}", hint="more --workers: each takes fewer cores"
+            )
         self.workers = room
         self._cpus = cpus
         self._task = ray.remote(
@@ -46,26 +50,25 @@ class RayRunner:
         """Results in the order of the specs; a task that is lost with its machine is a failure worth another try."""
         import ray
 
-        tasks = {self._task.remote(spec.model_dump_json(), self._cpus): spec for spec in specs}
-        watched = [_Watched(spec, show) for spec in specs]
+        left = list(specs)
+        running: dict[Any, _Watched] = {}
         results: dict[str, TrialResult] = {}
-        waiting = list(tasks)
         try:
-            while waiting:
-                done, waiting = ray.wait(waiting, timeout=_LOOK_S)
-                for task in done:
-                    spec = tasks[task]
-                    result = results[spec.folder] = _result(task, spec)
-                    show.ended(Path(spec.folder).name, result)
-                for one in watched:
-                    one.look()
+            while left or running:
                 if until_s is not None and time.monotonic() > until_s:
-                    for task in waiting:
-                        spec = tasks[task]
-                        results[spec.folder] = stopped(Path(spec.folder).name)
-                    break
+                    results |= {spec.folder: stopped(Path(spec.folder).name) for spec in left}
+                    left = []
+                while left and len(running) < self.workers:
+                    spec = left.pop(0)
+                    running[self._task.remote(spec.model_dump_json(), self._cpus)] = _Watched(spec, show)
+                done, _ = ray.wait(list(running), timeout=_LOOK_S) if running else ([], [])
+                for task in done:
+                    watched = running.pop(task)
+                    results[watched.spec.folder] = watched.end(_result(task, watched.spec))
+                for watched in running.values():
+                    watched.look()
         finally:
-            for task in waiting:
+            for task in running:
                 with suppress(Exception):  # whatever a Ray that is going down raises must not hide why
                     ray.cancel(task, force=True)
         return [results[spec.folder] for spec in specs]
@@ -91,19 +94,22 @@ class _Watched:
     """Tells of a trial from what it writes into the shared folder."""
 
     def __init__(self, spec: TrialSpec, show: Show) -> None:
-        self._spec, self._show = spec, show
-        self._folder = Path(spec.folder)
-        self._metrics = self._folder / "run" / "metrics.jsonl"
-        self._told = -1
+        self.spec = spec
+        self._show = show
+        self._key = Path(spec.folder).name
+        self._metrics = Path(spec.folder) / "run" / "metrics.jsonl"
+        self._told = 0
+        show.started(self._key, spec.label)
 
     def look(self) -> None:
-        """Count the epochs written."""
-        if self._told < 0:
-            if not (self._folder / "run").is_dir():
-                return
-            self._show.started(self._folder.name, self._spec.label, self._spec.epochs)
-            self._told = 0
-        done = len(self._metrics.read_text("utf-8").splitlines()) if self._metrics.is_file() else 0
-        if done > self._told:
-            self._told = done
-            self._show.moved(self._folder.name, {"done": done, "epochs": self._spec.epochs, "text": ""})
+        """Tell of the last epoch written, if it is a new one."""
+        lines = self._metrics.read_text("utf-8").splitlines() if self._metrics.is_file() else []
+        if len(lines) > self._told:
+            self._told = len(lines)
+            row = EpochRow(**json.loads(lines[-1]))
+            self._show.moved(self._key, {"done": row.epoch, "epochs": row.epochs, "text": row.text()})
+
+    def end(self, result: TrialResult) -> TrialResult:
+        """Tell how it came out."""
+        self._show.ended(self._key, result)
+        return result

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from lineproof.adapt.ladder.candidate import length_of, shortened
 from lineproof.adapt.ladder.ladder import Comparison, Row
 from lineproof.adapt.ladder.plan import Plan
 from lineproof.adapt.recipe import Recipe
@@ -47,12 +48,12 @@ def train_command(out: Path, plan: Plan, row: Row) -> str:
     return shlex.join(words)
 
 
-_ALWAYS = ("imgsz", "epochs", "batch", "augment", "seed")
+_ALWAYS = ("imgsz", "batch", "augment", "seed")
 
 
 def _why(plan: Plan, comparison: Comparison, row: Row) -> list[str]:
     figure = "" if row.standing is None else f", {comparison.criterion.name} {row.standing.mean:.4g} on validation"
     lines = [f"{row.candidate.label}: the best of {len(plan.candidates)} candidates{figure}"]
-    if row.epochs and row.epochs < row.candidate.recipe.epochs:
-        lines.append(f"measured after a schedule of {row.epochs} epochs; its whole one was not trained")
+    if row.round is not None and not row.round.last:
+        lines.append(f"measured after {length_of(shortened(row.candidate.recipe, row.round.share, 0))}, not the whole")
     return [*lines, f"data {Path(plan.dataset).name}, content hash {plan.dataset_hash[:12]}"]

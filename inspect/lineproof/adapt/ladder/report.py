@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
+from lineproof.adapt.ladder.candidate import length_of, shortened
 from lineproof.adapt.ladder.cost import at_shift, cheapest, shifted
 from lineproof.adapt.ladder.figures import SplitFigures, TrialResult
 from lineproof.adapt.ladder.ladder import Comparison, Row
@@ -18,7 +19,7 @@ def table(comparison: Comparison) -> Table:
     """One line a candidate, the best first."""
     name = comparison.criterion.name
     lines = Table(title=f"ranked by {name} on validation", title_justify="left")
-    for column in ("", "candidate", "epochs", name, "95 % (parts)", "± (seeds)", "escapes", "overkill", "ms", ""):
+    for column in ("", "candidate", "schedule", name, "95 % (parts)", "± (seeds)", "escapes", "overkill", "ms", ""):
         lines.add_column(column, justify="left" if column in ("candidate", "") else "right")
     for place, row in enumerate(comparison.rows, 1):
         lines.add_row(*_cells(comparison, place, row), style=None if row.fate == "ranked" else "dim")
@@ -31,7 +32,7 @@ def _cells(comparison: Comparison, place: int, row: Row) -> list[str]:
     return [
         str(place) if ranked else "–",
         row.candidate.label,
-        f"{row.epochs}/{row.candidate.recipe.epochs}" if row.epochs else "–",
+        _length(row),
         amount(comparison, row.standing.mean) if row.standing else "–",
         "{}–{}".format(*(amount(comparison, v) for v in row.standing.interval)) if row.standing else "–",
         _error(comparison, row.standing),
@@ -40,6 +41,13 @@ def _cells(comparison: Comparison, place: int, row: Row) -> list[str]:
         f"{row.latency.median_ms:.1f}" if row.latency else "–",
         "tied with the best" if row.tied else row.reason,
     ]
+
+
+def _length(row: Row) -> str:
+    """Of the trials its figures come from."""
+    if row.round is None:
+        return "–"
+    return length_of(shortened(row.candidate.recipe, row.round.share, 0))
 
 
 def _error(comparison: Comparison, standing: Standing | None) -> str:
@@ -88,8 +96,8 @@ def _row(comparison: Comparison, row: Row) -> dict[str, Any]:
         "task": candidate.task,
         "fate": row.fate,
         "reason": row.reason,
-        "epochs": row.epochs,
-        "whole_schedule": candidate.recipe.epochs,
+        "schedule": _length(row),
+        "share": None if row.round is None else row.round.share,
         "validation": standing_facts(row.standing),
         "test": standing_facts(row.test),
         "behind_best": difference_facts(row.behind),

@@ -12,7 +12,7 @@ from lineproof.adapt.ladder.figures import TrialResult
 class Show(Protocol):
     """Told what happens; called from several threads."""
 
-    def started(self, key: str, label: str, epochs: int) -> None:
+    def started(self, key: str, label: str) -> None:
         """A trial begins."""
 
     def moved(self, key: str, event: dict[str, object]) -> None:
@@ -31,4 +31,4 @@ class Runner(Protocol):
     workers: int  # trials at once
 
     def run(self, specs: Sequence[TrialSpec], show: Show, until_s: float | None = None) -> list[TrialResult]:
-        """Results in the order of the specs; a trial that fails is a result too; past `until_s` they are stopped."""
+        """Results in the order of the specs; a trial that fails is a result too; none starts past `until_s`."""

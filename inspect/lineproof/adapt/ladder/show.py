@@ -21,10 +21,10 @@ class PlainShow:
         self._labels: dict[str, str] = {}
         self._told: dict[str, int] = {}
 
-    def started(self, key: str, label: str, epochs: int) -> None:
+    def started(self, key: str, label: str) -> None:
         """Name it."""
         self._labels[key], self._told[key] = label, 0
-        self.say(f"{label}: starts ({epochs} epochs)")
+        self.say(f"{label}: starts")
 
     def moved(self, key: str, event: dict[str, object]) -> None:
         """Every fifth of the way."""
@@ -71,10 +71,10 @@ class LiveShow:
     ) -> None:
         self._bars.stop()
 
-    def started(self, key: str, label: str, epochs: int) -> None:
+    def started(self, key: str, label: str) -> None:
         """A bar of its own."""
         self._labels[key] = label
-        self._tasks[key] = self._bars.add_task(label, total=epochs, text="")
+        self._tasks[key] = self._bars.add_task(label, total=None, text="")
 
     def moved(self, key: str, event: dict[str, object]) -> None:
         """Move it."""
@@ -83,10 +83,11 @@ class LiveShow:
             return
         if "say" in event:
             self._bars.update(task, text=str(event["say"])[:60])
-        elif "text" in event:
-            self._bars.update(task, completed=float(str(event["done"])), text=str(event["text"])[:60])
-        else:
-            self._bars.update(task, completed=float(str(event["done"])))
+            return
+        # the end moves too, where a run is measured in minutes
+        self._bars.update(task, completed=float(str(event["done"])), total=float(str(event["epochs"])))
+        if event.get("text"):
+            self._bars.update(task, text=str(event["text"])[:60])
 
     def ended(self, key: str, result: TrialResult) -> None:
         """Its line stays above."""

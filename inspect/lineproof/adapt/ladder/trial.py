@@ -75,7 +75,7 @@ def _trained(spec: TrialSpec, dataset: Dataset, run: Path, progress: TrainProgre
     return TrialResult(
         key=Path(spec.folder).name,
         status="done",
-        epochs_run=_epochs_run(done.folder, spec),
+        epochs_run=len(read_metrics(done.folder.metrics)),
         best_epoch=record.best_epoch,
         train_s=record.seconds,
         total_s=round(before + time.monotonic() - started, 1),
@@ -94,11 +94,6 @@ def _wish(spec: TrialSpec) -> Wish:
     if task is not None and task not in get_args(Task):
         raise InputError(f"this version of lineproof does not train --task {task}")
     return Wish(spec.recipe, spec.candidate.base, cast("Task | None", task), spec.device)
-
-
-def _epochs_run(folder: RunFolder, spec: TrialSpec) -> int:
-    """What a classifier on fixed features has no epochs of counts as its whole schedule."""
-    return len(read_metrics(folder.metrics)) or spec.epochs
 
 
 def _seconds(folder: Path) -> float:

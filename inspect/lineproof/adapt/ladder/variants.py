@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -11,6 +11,7 @@ import yaml
 from lineproof.adapt.augment import load_augmentation
 from lineproof.adapt.ladder.candidate import Candidate
 from lineproof.adapt.recipe import Recipe
+from lineproof.adapt.stages import Stage
 from lineproof.atomic import write_text
 from lineproof.errors import InputError, SettingsError
 from lineproof.settings import parse_settings
@@ -19,7 +20,6 @@ Part = Literal["augment", "geometry", "stages", "rates"]
 PARTS: tuple[Part, ...] = get_args(Part)
 REFERENCE = "as it is"
 _BESIDE = ("close_mosaic",)  # says when another item ends, and changes no image itself
-_RATES = ("lr0", "lrf", "weight_decay", "warmup_epochs", "momentum")
 _FACTORS = ((0.3, "× 0.3"), (3.0, "× 3"))
 
 
@@ -59,10 +59,17 @@ def _augment(recipe: Recipe, out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"without {name}", {"augment": str(_preset_file(out, name))}
     yield from _geometry(recipe, out)
     yield from _zeroed(recipe, "colour")
-    nothing: dict[str, Any] = {"augment": "none"}
+    pasting = {"paste": 0.0} if getattr(recipe, "paste", 0) else {}
+    if pasting:
+        yield "without paste", pasting
+    nothing: dict[str, Any] = {"augment": "none", **pasting}
     for section in ("geometry", "colour"):
-        nothing |= {section: {name: type(value)(0) for name, value in getattr(recipe, section).model_dump().items()}}
+        nothing |= {section: _still(getattr(recipe, section).model_dump())}
     yield "no augmentation at all", nothing
+
+
+def _still(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: type(value)(0) if isinstance(value, int | float) else value for name, value in values.items()}
 
 
 def _geometry(recipe: Recipe, out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -79,25 +86,38 @@ def _zeroed(recipe: Recipe, section: str) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def _stages(recipe: Recipe, out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each stage left out; where nothing is staged, fewer and more frozen layers."""
+    """Each stage left out, the others longer in its place; and all of the network from the first step."""
     del out
-    stages = list(recipe.model_dump().get("stages") or ())
-    for index in range(len(stages)):
-        yield f"without stage {index + 1}", {"stages": stages[:index] + stages[index + 1 :]}
-    if not stages:
-        for layers in (0, 10):  # none; the backbone of YOLOv8 is layers 0 to 9
-            if recipe.frozen_layers != layers:
-                yield f"{layers} frozen layers", {"frozen_layers": layers}
+    stages = recipe.stages
+    for index, left_out in enumerate(stages):
+        if len(stages) == 1:
+            break
+        others = [stage for i, stage in enumerate(stages) if i != index]
+        scale = sum(stage.share for stage in others)
+        longer = [stage.model_dump() | {"share": stage.share / scale} for stage in others]
+        yield f"without stage {left_out.name}", {"stages": longer}
+    if stages != (Stage(),):
+        yield "no stages", {"stages": [Stage().model_dump()]}
 
 
 def _rates(recipe: Recipe, out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The learning rate lower and higher, and everything that shapes it taken out."""
+    """The groups' own rates taken out, one by one and together; the learning rate lower and higher."""
     del out
+    named = list(dict.fromkeys(group for stage in recipe.stages for group in stage.rates))
+    for group in named:
+        yield f"without rate of {group}", {"stages": [_without_rates(stage, {group}) for stage in recipe.stages]}
+    if len(named) > 1:
+        yield "one rate for all", {"stages": [_without_rates(stage, set(named)) for stage in recipe.stages]}
     for factor, words in _FACTORS:
         yield f"lr0 {words}", {"lr0": recipe.lr0 * factor}
-    for name in _RATES[1:]:
+    for name in ("warmup_steps", "weight_decay"):
         if getattr(recipe, name):
             yield f"without {name.replace('_', ' ')}", {name: 0}
+
+
+def _without_rates(stage: Stage, groups: Collection[str]) -> dict[str, Any]:
+    told = stage.model_dump()
+    return told | {"rates": {group: rate for group, rate in told["rates"].items() if group not in groups}}
 
 
 def _presets(recipe: Recipe) -> Iterator[tuple[str, dict[str, Any]]]:
