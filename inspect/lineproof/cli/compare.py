@@ -276,7 +276,7 @@ def _tell(plan: Plan, out: Path, outcome: Comparison, latency_ms: float | None, 
         draw_ladder(out / "ladder.png", outcome, latency_ms)
         path, command = write_recommended(out, plan, outcome), train_command(out, plan, outcome.best)
         bundle = next(iter(outcome.best.results.values())).bundle
-        result = {"out": str(out), **facts(outcome), "recipe": str(path), "command": command, "bundle": bundle}
+        result = {"out": str(out), **facts(outcome), "recipe": path and str(path), "command": command, "bundle": bundle}
         text = "\n".join(
             [_drawn(table(outcome)), *sentences(outcome), f"trained already: {bundle}", f"to train it anew: {command}"]
         )

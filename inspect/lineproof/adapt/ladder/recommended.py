@@ -16,9 +16,15 @@ from lineproof.atomic import write_text
 RECOMMENDED = "recommended.yaml"
 
 
-def write_recommended(out: Path, plan: Plan, comparison: Comparison) -> Path:
-    """Every number of the winner's recipe except those that are at their default; `lineproof train` reads it."""
+def write_recommended(out: Path, plan: Plan, comparison: Comparison) -> Path | None:
+    """Every number of the winner's recipe except those that are at their default; `lineproof train` reads it.
+
+    A classifier on frozen features has no recipe: None, and no file.
+    """
     row = comparison.best
+    if row.candidate.task == "classify":
+        (out / RECOMMENDED).unlink(missing_ok=True)
+        return None
     recipe = row.candidate.recipe.model_copy(update={"seed": plan.seeds[0]})
     path = out / RECOMMENDED
     said = recipe.model_dump(mode="json", exclude_defaults=True)

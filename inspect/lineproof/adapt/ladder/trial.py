@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from lineproof import __version__
 from lineproof.adapt import pipeline
@@ -12,15 +14,17 @@ from lineproof.adapt.begin import Wish
 from lineproof.adapt.finetune import read_metrics
 from lineproof.adapt.isolation import cpu_threads
 from lineproof.adapt.ladder.candidate import TrialSpec
-from lineproof.adapt.ladder.figures import TrialResult, write_result
+from lineproof.adapt.ladder.figures import SplitFigures, TrialResult, write_result
+from lineproof.adapt.ladder.first_rung import fit
 from lineproof.adapt.ladder.measure import measure
 from lineproof.adapt.progress import TrainProgress
-from lineproof.adapt.run_folder import RunFolder, split_hash
+from lineproof.adapt.run_folder import split_hash
 from lineproof.bundle.manifest import Task
-from lineproof.bundle.open import open_bundle
+from lineproof.bundle.open import Bundle, open_bundle
 from lineproof.data.dataset import Dataset, open_dataset
 from lineproof.data.subset import samples_of
 from lineproof.errors import GateError, InputError, LineproofError
+from lineproof.proof.evaluate import align_classes
 
 
 def run_trial(spec: TrialSpec, progress: TrainProgress) -> TrialResult:
@@ -59,34 +63,51 @@ def _same_data(spec: TrialSpec) -> Dataset:
 
 def _trained(spec: TrialSpec, dataset: Dataset, run: Path, progress: TrainProgress, started: float) -> TrialResult:
     before = _seconds(Path(spec.folder))
-    if (run / "run.json").is_file():
-        done = pipeline.resume(dataset.root, run, spec.device, progress)
-    else:
-        done = pipeline.train(dataset.root, run, _wish(spec), progress)
+    learnt = _fitted(spec, run, progress) if spec.candidate.task == "classify" else _learnt(spec, run, progress)
     bundle = open_bundle(run / "bundle")
-    threads = cpu_threads()
     progress.say("measuring the sealed bundle")
-    val = measure(bundle, samples_of(dataset, "val"), spec.split_hash + "val", threads=threads)
+    val = _measured(bundle, dataset, spec, "val")
     has_test = any(sample.split == "test" for sample in dataset.samples)
-    test = None
-    if spec.last and has_test:
-        test = measure(bundle, samples_of(dataset, "test"), spec.split_hash + "test", threads=threads)
-    record = done.record
+    test = _measured(bundle, dataset, spec, "test") if spec.last and has_test else None
     return TrialResult(
         key=Path(spec.folder).name,
         status="done",
-        epochs_run=len(read_metrics(done.folder.metrics)),
-        best_epoch=record.best_epoch,
-        train_s=record.seconds,
         total_s=round(before + time.monotonic() - started, 1),
         bundle=str(bundle.path),
         digest=bundle.digest,
         thresholds={name: point.score for name, point in bundle.manifest.operating_point.items()},
-        device=record.device,
-        precision=record.precision,
         val=val,
         test=test,
+        **learnt,
     )
+
+
+def _learnt(spec: TrialSpec, run: Path, progress: TrainProgress) -> dict[str, Any]:
+    """Train a detector, or go on with it; returns what is noted of it."""
+    if (run / "run.json").is_file():
+        done = pipeline.resume(Path(spec.data), run, spec.device, progress)
+    else:
+        done = pipeline.train(Path(spec.data), run, _wish(spec), progress)
+    record = done.record
+    return {
+        "epochs_run": len(read_metrics(done.folder.metrics)),
+        "best_epoch": record.best_epoch,
+        "train_s": record.seconds,
+        "device": record.device,
+        "precision": record.precision,
+    }
+
+
+def _fitted(spec: TrialSpec, run: Path, progress: TrainProgress) -> dict[str, Any]:
+    """Fit a classifier on frozen features: the same however long the schedule, and quick enough to begin anew."""
+    shutil.rmtree(run, ignore_errors=True)
+    fit(Path(spec.data), run, spec.candidate.base, spec.candidate.imgsz, progress)
+    return {"device": "cpu"}
+
+
+def _measured(bundle: Bundle, dataset: Dataset, spec: TrialSpec, split: str) -> SplitFigures:
+    samples = align_classes(samples_of(dataset, split), dataset.classes, bundle.manifest.classes)
+    return measure(bundle, samples, spec.split_hash + split, threads=cpu_threads())
 
 
 def _wish(spec: TrialSpec) -> Wish:
@@ -98,5 +119,7 @@ def _wish(spec: TrialSpec) -> Wish:
 
 def _seconds(folder: Path) -> float:
     """Spent in epochs before an interruption."""
-    run = RunFolder(folder / "run")
-    return run.read().seconds if run.record_file.is_file() else 0.0
+    try:
+        return float(json.loads((folder / "run" / "run.json").read_bytes()).get("seconds", 0.0))
+    except (OSError, ValueError, AttributeError):
+        return 0.0

@@ -59,7 +59,7 @@ def _augment(recipe: Recipe, out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"without {name}", {"augment": str(_preset_file(out, name))}
     yield from _geometry(recipe, out)
     yield from _zeroed(recipe, "colour")
-    pasting = {"paste": 0.0} if getattr(recipe, "paste", 0) else {}
+    pasting = {"paste": 0.0} if recipe.model_dump().get("paste") else {}
     if pasting:
         yield "without paste", pasting
     nothing: dict[str, Any] = {"augment": "none", **pasting}
