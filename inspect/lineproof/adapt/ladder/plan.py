@@ -120,7 +120,7 @@ def settle(out: Path, plan: Plan) -> bool:
     begun = read_plan(out)
     if (begun.dataset_hash, begun.split_hash) != (plan.dataset_hash, plan.split_hash):
         raise InputError(
-            f"{out}: began with other data (content hash {begun.dataset_hash[:12]}, now {plan.dataset_hash[:12]}, "
+            f"{out}: began with other data (content hash {short_hash(begun.dataset_hash)}, now {short_hash(plan.dataset_hash)}, "
             f"split {'the same' if begun.split_hash == plan.split_hash else 'made anew'})",
             hint="choose another --out",
         )
@@ -154,6 +154,11 @@ def _differing(begun: Plan, plan: Plan) -> list[str]:
     words += [f"with {key}" for key in now_keys if key not in was_keys]
     words += [f"recipe of {key}" for key in was_keys if key in now_keys and was_keys[key] != now_keys[key]]
     return words[:4] + (["…"] if len(words) > 4 else [])
+
+
+def short_hash(digest: str) -> str:
+    """As much of it as a person compares."""
+    return digest.removeprefix("sha256:")[:12]
 
 
 def _short(value: object) -> str:

@@ -9,7 +9,7 @@ import yaml
 
 from lineproof.adapt.ladder.candidate import length_of, shortened
 from lineproof.adapt.ladder.ladder import Comparison, Row
-from lineproof.adapt.ladder.plan import Plan
+from lineproof.adapt.ladder.plan import Plan, short_hash
 from lineproof.adapt.recipe import Recipe
 from lineproof.atomic import write_text
 
@@ -62,4 +62,4 @@ def _why(plan: Plan, comparison: Comparison, row: Row) -> list[str]:
     lines = [f"{row.candidate.label}: the best of {len(plan.candidates)} candidates{figure}"]
     if row.round is not None and not row.round.last:
         lines.append(f"measured after {length_of(shortened(row.candidate.recipe, row.round.share, 0))}, not the whole")
-    return [*lines, f"data {Path(plan.dataset).name}, content hash {plan.dataset_hash[:12]}"]
+    return [*lines, f"data {Path(plan.dataset).name}, content hash {short_hash(plan.dataset_hash)}"]

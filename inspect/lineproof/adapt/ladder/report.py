@@ -27,7 +27,6 @@ def table(comparison: Comparison) -> Table:
 
 
 def _cells(comparison: Comparison, place: int, row: Row) -> list[str]:
-    figures = _first(row)
     ranked = row.standing is not None and row.fate in ("ranked", "halved")
     return [
         str(place) if ranked else "–",
@@ -36,8 +35,8 @@ def _cells(comparison: Comparison, place: int, row: Row) -> list[str]:
         amount(comparison, row.standing.mean) if row.standing else "–",
         "{}–{}".format(*(amount(comparison, v) for v in row.standing.interval)) if row.standing else "–",
         _error(comparison, row.standing),
-        _count(comparison, figures, "escapes"),
-        _count(comparison, figures, "overkill"),
+        _count(comparison, row, "escapes"),
+        _count(comparison, row, "overkill"),
         f"{row.latency.median_ms:.1f}" if row.latency else "–",
         "tied with the best" if row.tied else row.reason,
     ]
@@ -55,15 +54,16 @@ def _error(comparison: Comparison, standing: Standing | None) -> str:
     return "–" if error is None else amount(comparison, error)
 
 
-def _count(comparison: Comparison, result: TrialResult | None, kind: str) -> str:
-    """At the cheapest operating point where costs are given, else at the sealed thresholds."""
-    if result is None or result.val is None:
-        return "–"
-    if comparison.criterion.costs is None:
-        return "{}/{}".format(*getattr(result.val, kind))
-    point = cheapest(result.val.parts, comparison.criterion.costs)
-    of = result.val.escapes[1] if kind == "escapes" else result.val.overkill[1]
-    return f"{getattr(point, kind)}/{of}"
+def _count(comparison: Comparison, row: Row, kind: str) -> str:
+    """Over all seeds; at the cheapest operating point of each where costs are given, else at the sealed thresholds."""
+    count = of = 0
+    for result in row.results.values():
+        if result.val is not None:
+            sealed: tuple[int, int] = getattr(result.val, kind)
+            costs = comparison.criterion.costs
+            count += sealed[0] if costs is None else getattr(cheapest(result.val.parts, costs), kind)
+            of += sealed[1]
+    return f"{count}/{of}" if of else "–"
 
 
 def facts(comparison: Comparison) -> dict[str, Any]:
@@ -156,7 +156,3 @@ def _point(figures: SplitFigures, cost: float, escapes: int, overkill: int) -> d
         "escapes": Rate(escapes, figures.escapes[1]).as_dict(),
         "overkill": Rate(overkill, figures.overkill[1]).as_dict(),
     }
-
-
-def _first(row: Row) -> TrialResult | None:
-    return next(iter(row.results.values()), None)
