@@ -33,7 +33,7 @@ def backbones(monkeypatch: pytest.MonkeyPatch) -> None:
     def check(name: str, imgsz: int) -> None:
         if name not in ("resnet50", "lineproof-n"):
             raise WeightsError(f"no base {name!r}")
-        assert imgsz in (first_rung.IMGSZ, 96)
+        assert imgsz in (first_rung.IMGSZ, 256)
 
     monkeypatch.setattr(candidates, "check_backbone", check)
 

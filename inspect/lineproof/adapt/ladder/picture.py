@@ -73,5 +73,11 @@ def _dress(axes: Axes, comparison: Comparison, rows: list[Row]) -> None:
         longest = max(row.latency.median_ms for row in rows if row.latency is not None)
         axes.set_xlim(0, 1.1 * longest)
         tops = np.array([row.standing.interval for row in rows if row.standing is not None])
-        axes.set_ylim(0, max(1e-9, 1.08 * float(np.nanmax(tops))))
+        top = max(1e-9, 1.08 * float(np.nanmax(tops)))
+        costs = comparison.criterion.costs
+        if costs is not None:
+            without = min(costs.pass_all, costs.reject_all)
+            axes.axhline(without, color="grey", linestyle=":", linewidth=1, label=f"without a model: {without:.3g}")
+            top = max(top, 1.08 * without)
+        axes.set_ylim(0, top)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
