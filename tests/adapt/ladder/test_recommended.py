@@ -60,3 +60,16 @@ def test_plain_lines_tell_every_fifth_and_the_end(tmp_path: Path, capsys):
     assert [line.partition(": ")[2].split("  ")[0] for line in lines[1:-1]] == [f"epoch {n}/10" for n in (2, 4, 6, 8)]
     assert lines[-1].endswith("mAP50-95 0.800, escapes 4/20, overkill 4/20, 162 s")
     assert outcome(failed("k", "out of memory", again=True)) == "failed: out of memory"
+
+
+def test_a_classifier_is_recommended_by_command_alone(tmp_path: Path):
+    wanted, result = compared(tmp_path)
+    write_recommended(tmp_path, wanted, result)
+    best = result.best
+    best.candidate = best.candidate.model_copy(update={"task": "classify", "rung": "features"})
+    assert write_recommended(tmp_path, wanted, result) is None
+    assert not (tmp_path / "recommended.yaml").exists()
+    command = train_command(tmp_path, wanted, best)
+    assert command.endswith("--base yolov8n --task classify --imgsz 64")
+    assert "--recipe" not in command
+    assert best.candidate.length(0.25) == "one fit"

@@ -36,6 +36,10 @@ class Candidate(StrictModel):
         same = plain == name and self.base == Path(self.base).stem
         return plain if same else f"{plain}-{hashlib.sha256(f'{name} {self.base}'.encode()).hexdigest()[:6]}"
 
+    def length(self, share: float) -> str:
+        """How long a trial of it is, in words; a classifier on frozen features is fitted, however long that takes."""
+        return "one fit" if self.task == "classify" else length_of(shortened(self.recipe, share, self.recipe.seed))
+
 
 class TrialSpec(StrictModel):
     """One training of a candidate; what travels to the process that does it."""
@@ -59,7 +63,7 @@ class TrialSpec(StrictModel):
     @property
     def label(self) -> str:
         """For people."""
-        return f"{self.candidate.label}, seed {self.seed}, {length_of(self.recipe)}"
+        return f"{self.candidate.label}, seed {self.seed}, {self.candidate.length(self.share)}"
 
 
 def shortened(recipe: Recipe, share: float, seed: int) -> Recipe:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import yaml
 
-from lineproof.adapt.ladder.candidate import length_of, shortened
 from lineproof.adapt.ladder.ladder import Comparison, Row
 from lineproof.adapt.ladder.plan import Plan, short_hash
 from lineproof.adapt.recipe import Recipe
@@ -39,18 +38,14 @@ def write_recommended(out: Path, plan: Plan, comparison: Comparison) -> Path | N
 
 def train_command(out: Path, plan: Plan, row: Row) -> str:
     """Trains the recommendation anew; a base and a task are no part of a recipe."""
-    words = [
-        "lineproof",
-        "train",
-        plan.dataset,
-        "--out",
-        str(out / "recommended-run"),
-        "--recipe",
-        str(out / RECOMMENDED),
-    ]
-    words += ["--base", row.candidate.base]
-    if row.candidate.task:
-        words += ["--task", row.candidate.task]
+    candidate = row.candidate
+    words = ["lineproof", "train", plan.dataset, "--out", str(out / "recommended-run"), "--base", candidate.base]
+    if candidate.task:
+        words += ["--task", candidate.task]
+    if candidate.task == "classify":
+        words += ["--imgsz", str(candidate.imgsz)]
+    else:
+        words += ["--recipe", str(out / RECOMMENDED)]
     return shlex.join(words)
 
 
@@ -61,5 +56,5 @@ def _why(plan: Plan, comparison: Comparison, row: Row) -> list[str]:
     figure = "" if row.standing is None else f", {comparison.criterion.name} {row.standing.mean:.4g} on validation"
     lines = [f"{row.candidate.label}: the best of {len(plan.candidates)} candidates{figure}"]
     if row.round is not None and not row.round.last:
-        lines.append(f"measured after {length_of(shortened(row.candidate.recipe, row.round.share, 0))}, not the whole")
+        lines.append(f"measured after {row.candidate.length(row.round.share)}, not the whole")
     return [*lines, f"data {Path(plan.dataset).name}, content hash {short_hash(plan.dataset_hash)}"]

@@ -6,7 +6,6 @@ from typing import Any
 
 from rich.table import Table
 
-from lineproof.adapt.ladder.candidate import length_of, shortened
 from lineproof.adapt.ladder.cost import at_shift, cheapest, shifted
 from lineproof.adapt.ladder.figures import SplitFigures, TrialResult
 from lineproof.adapt.ladder.ladder import Comparison, Row
@@ -46,7 +45,7 @@ def _length(row: Row) -> str:
     """Of the trials its figures come from."""
     if row.round is None:
         return "–"
-    return length_of(shortened(row.candidate.recipe, row.round.share, 0))
+    return row.candidate.length(row.round.share)
 
 
 def _error(comparison: Comparison, standing: Standing | None) -> str:
