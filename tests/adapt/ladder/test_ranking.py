@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapt.ladder.scripted_trials import SPLIT_HASH, done, figures, plan
-from lineproof.adapt.ladder.cost import Costs
+from adapt.ladder.scripted_trials import SPLIT_HASH, done, figures, parts, plan
+from lineproof.adapt.ladder.cost import Costs, at_shift, drawn_costs, one_part
 from lineproof.adapt.ladder.ranking import Criterion, Score, Standing, difference, rank, standard_error, standing
 from lineproof.adapt.ladder.resample import draw_groups
 
@@ -42,6 +42,19 @@ def test_errors_common_to_both_cancel():
     apart = difference(of(0.52), of(0.50, noise=other))
     assert not apart.told
     assert apart.error == pytest.approx(0.07, abs=0.01)
+
+
+def test_one_part_decides_nothing():
+    costs = Costs(100, 2, 0.05)
+    few = [parts(2.0, 2.0, good, bad=[True, True, False]) for good in (-2.0, 2.0)]
+    many = [parts(*[2.0] * 40, *[good] * 40) for good in (-2.0, 2.0)]
+    for pair, told in ((few, False), (many, True)):
+        one, other = (
+            standing("k", [Score(at_shift(p, costs, 0.0).cost, drawn_costs(p, costs, 0.0, "s"), one_part(p, costs))])
+            for p in pair
+        )
+        assert difference(one, other).mean == pytest.approx(-1.9)
+        assert difference(one, other).told == told
 
 
 def test_seeds_that_disagree_make_a_tie():

@@ -97,6 +97,16 @@ def drawn_costs(parts: Parts, costs: Costs, shift: float, seed: str) -> NDArray[
     )
 
 
+def one_part(parts: Parts, costs: Costs) -> float:
+    """What one more mistake of each kind changes: the finest difference that so few parts can show.
+
+    Without it a bootstrap is sure of everything where there is one good part: it comes out the same in every draw.
+    """
+    bad = sum(parts.bad)
+    escape, overkill = costs.prior * costs.escape / bad, (1 - costs.prior) * costs.overkill / (len(parts.bad) - bad)
+    return float(np.hypot(escape, overkill))
+
+
 def shifted(threshold: float, shift: float) -> float:
     """A score threshold moved by log-odds."""
     return float(1 / (1 + np.exp(-(log_odds(threshold) + shift))))

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lineproof.adapt.ladder.cost import Costs, at_shift, cheapest, drawn_costs
+from lineproof.adapt.ladder.cost import Costs, at_shift, cheapest, drawn_costs, one_part
 from lineproof.adapt.ladder.figures import SplitFigures, TrialResult
 
 Split = Literal["val", "test"]
@@ -46,7 +46,8 @@ class Criterion:
         cost = at_shift(figures.parts, self.costs, shift).cost
         if not np.isfinite(cost):
             return None
-        return Score(cost, drawn_costs(figures.parts, self.costs, shift, self.split_hash + split))
+        drawn = drawn_costs(figures.parts, self.costs, shift, self.split_hash + split)
+        return Score(cost, drawn, one_part(figures.parts, self.costs))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +56,7 @@ class Score:
 
     value: float
     drawn: Column
+    finest: float = 0.0  # difference that the parts can show
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +66,7 @@ class Standing:
     key: str
     values: tuple[float, ...]  # one a seed
     drawn: Column  # mean over seeds, per draw
+    finest: float = 0.0  # difference that the parts can show
 
     @property
     def mean(self) -> float:
@@ -101,7 +104,8 @@ class Difference:
 def standing(key: str, scores: Sequence[Score]) -> Standing:
     """A candidate's scores, one a seed."""
     drawn = np.mean([score.drawn for score in scores], axis=0) if scores else np.zeros(0)
-    return Standing(key, tuple(score.value for score in scores), drawn)
+    finest = max((score.finest for score in scores), default=0.0)
+    return Standing(key, tuple(score.value for score in scores), drawn, finest)
 
 
 def rank(standings: Mapping[str, Standing], *, low_is_good: bool) -> list[str]:
@@ -117,7 +121,8 @@ def difference(one: Standing, other: Standing) -> Difference:
     by_draw = by_draw[np.isfinite(by_draw)]
     parts_error = float(np.std(by_draw, ddof=1)) if by_draw.size > 1 else 0.0
     seeds_error = standard_error(by_seed.tolist()) or 0.0
-    return Difference(float(by_seed.mean()), float(np.hypot(parts_error, seeds_error)))
+    finest = max(one.finest, other.finest)
+    return Difference(float(by_seed.mean()), float(np.sqrt(parts_error**2 + seeds_error**2 + finest**2)))
 
 
 def standard_error(values: Sequence[float]) -> float | None:
