@@ -11,6 +11,7 @@ import typer.main
 from lineproof import __version__
 from lineproof.cli import bundle, data, records
 from lineproof.cli.bench import bench
+from lineproof.cli.compare import compare
 from lineproof.cli.curve import curve
 from lineproof.cli.demo import demo
 from lineproof.cli.doctor import doctor
@@ -36,6 +37,7 @@ app.command()(demo)
 app.add_typer(data.app)
 app.command()(train)
 app.command()(curve)
+app.command()(compare)
 app.command()(export)
 app.command()(evaluate)
 app.command()(inspect)

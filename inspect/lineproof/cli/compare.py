@@ -1,0 +1,416 @@
+"""`lineproof compare`: the adaptation ladder, ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from lineproof.cli.output import JsonFlag, emit, messages, require_extra
+from lineproof.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lineproof.adapt.ladder.cost import Costs
+    from lineproof.adapt.ladder.figures import TrialResult
+    from lineproof.adapt.ladder.ladder import Comparison
+    from lineproof.adapt.ladder.plan import Limits, Plan
+    from lineproof.adapt.ladder.ranking import Criterion
+    from lineproof.adapt.ladder.runner import Runner, Show
+    from lineproof.adapt.latency import Latency
+    from lineproof.data.dataset import Dataset
+    from lineproof.serve.ray_cluster import Place
+
+_MODULES = ("torch", "ultralytics", "albumentations", "onnx", "onnxslim", "safetensors", "faster_coco_eval", "scipy")
+_SETTINGS = (
+    "rungs", "bases", "imgsz", "seeds", "task", "steps", "epochs", "minutes_each", "batch", "rounds", "no_halving",
+    "ablate", "recipe",
+)  # fmt: skip
+
+
+def compare(
+    data: Annotated[Path, typer.Argument(help="a dataset folder with a train and a val split", metavar="DIR")],
+    out: Annotated[Path, typer.Option(help="folder of the comparison; called again, it goes on")],
+    rungs: Annotated[
+        str | None, typer.Option(help="recipes, by name or file, separated by commas; default: the whole ladder")
+    ] = None,
+    bases: Annotated[
+        str | None, typer.Option(help="pretrained weights, by name or file, separated by commas; default: auto")
+    ] = None,
+    imgsz: Annotated[
+        str | None, typer.Option(help="image sizes in pixels, such as 224,320; default: the recipe's")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="such as 0,1: finalists are trained with each; default: 0")] = None,
+    task: Annotated[
+        Literal["detect", "segment"] | None, typer.Option(help="default: segment where the dataset has masks")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="length of the whole schedule, instead of the recipes'")] = None,
+    epochs: Annotated[int | None, typer.Option(help="the same in passes over the training images")] = None,
+    batch: Annotated[int | None, typer.Option(help="instead of the recipes' batch")] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="schedules double from round to round; default: 3, a quarter first", min=1, max=8)
+    ] = None,
+    no_halving: Annotated[bool, typer.Option("--no-halving", help="train every candidate in full")] = False,
+    minutes: Annotated[
+        float | None, typer.Option(help="time for everything: each candidate learns equally long, so that all fit")
+    ] = None,
+    minutes_each: Annotated[
+        float | None, typer.Option(help="time for one full training of a candidate: all learn equally long")
+    ] = None,
+    latency_ms: Annotated[float | None, typer.Option(help="drop what is slower, image to detections")] = None,
+    provider: Annotated[str, typer.Option(help="latency is measured on: auto, cpu, cuda or tensorrt")] = "auto",
+    rank: Annotated[
+        Literal["cost", "map"] | None, typer.Option(help="default: cost where costs are given, else mAP50-95")
+    ] = None,
+    cost_escape: Annotated[float | None, typer.Option(help="of a bad part that passes")] = None,
+    cost_overkill: Annotated[float | None, typer.Option(help="of a good part that is rejected")] = None,
+    prior: Annotated[
+        float | None, typer.Option(help="share of bad parts on the line; default: as in validation")
+    ] = None,
+    ablate: Annotated[
+        str | None, typer.Option(help="instead: take items out of one recipe: augment, geometry, stages, rates")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="with --ablate: the recipe; default: default")] = None,
+    workers: Annotated[int | None, typer.Option(help="trials at once; default: one per two cores", min=1)] = None,
+    on: Annotated[
+        str | None, typer.Option(help="ray, or ray://HOST:PORT of a cluster that sees the same folders")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the settings it was begun with")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train several ways to adapt several bases on the same parts, and rank them by what counts on your line.
+
+    Short schedules come first and the better half goes on, so that hopeless candidates stop early. Every figure is
+    measured through the sealed bundle. Ctrl-C at any time; the same command goes on.
+
+    Example: `lineproof compare data/tiles --out runs/ladder --bases yolov8n,yolov8s --cost-escape 500 --cost-overkill 2`
+    """
+    require_extra("train", *_MODULES)
+    from lineproof.adapt.ladder.plan import Limits, read_plan, settle
+    from lineproof.adapt.ladder.ranking import Criterion
+    from lineproof.data.dataset import open_dataset
+
+    wish = _Wish(
+        rungs=rungs,
+        bases=bases,
+        imgsz=imgsz,
+        seeds=seeds,
+        task=task,
+        steps=steps,
+        epochs=epochs,
+        minutes=minutes,
+        minutes_each=minutes_each,
+        batch=batch,
+        rounds=rounds,
+        no_halving=no_halving,
+        ablate=ablate,
+        recipe=recipe,
+        device=device,
+        workers=workers,
+    )
+    dataset = open_dataset(data)
+    _check_positive(minutes=minutes, minutes_each=minutes_each, latency_ms=latency_ms)
+    if resume:
+        wish.refuse_settings()
+        plan = read_plan(out)
+    else:
+        plan = wish.plan(dataset, out)
+    costs = _costs(dataset, rank, cost_escape, cost_overkill, prior)
+    place = _place(on)
+    if settle(out, _of_now(plan, dataset) if resume else plan):
+        messages.print(f"going on with {out}", markup=False)
+    limits = Limits(minutes, latency_ms)
+    with _interruptible(out), _show() as show, _runner(place, workers, device) as runner:
+        outcome = _climb(plan, dataset, out, Criterion(costs, plan.split_hash), limits, provider, runner, show)
+    _tell(plan, out, outcome, latency_ms, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What decides which trials there are; fixed once the comparison has begun."""
+
+    rungs: str | None
+    bases: str | None
+    imgsz: str | None
+    seeds: str | None
+    task: str | None
+    steps: int | None
+    epochs: int | None
+    minutes: float | None
+    minutes_each: float | None
+    batch: int | None
+    rounds: int | None
+    no_halving: bool
+    ablate: str | None
+    recipe: str | None
+    device: str
+    workers: int | None
+
+    def refuse_settings(self) -> None:
+        given = [f"--{name.replace('_', '-')}" for name in _SETTINGS if getattr(self, name) not in (None, False)]
+        if given:
+            raise InputError(f"--resume goes on as it was begun: drop {', '.join(given)}")
+
+    def plan(self, dataset: Dataset, out: Path) -> Plan:
+        """Raises InputError before anything is made."""
+        from lineproof.adapt.device import choose_device
+        from lineproof.adapt.ladder.candidates import RUNGS, make_candidates
+        from lineproof.adapt.ladder.plan import make_plan
+        from lineproof.data.subset import samples_of
+
+        for split in ("train", "val"):
+            samples_of(dataset, split)
+        choose_device(self.device)
+        if self.recipe is not None and self.ablate is None:
+            raise InputError("--recipe is for --ablate", hint="name recipes to compare with --rungs")
+        if self.ablate is not None and self.rungs is not None:
+            raise InputError("--ablate takes one --recipe, no --rungs")
+        rungs = [self.recipe or "default"] if self.ablate else _words("--rungs", self.rungs) or RUNGS
+        candidates = make_candidates(
+            dataset,
+            rungs=rungs,
+            bases=_words("--bases", self.bases) or ["auto"],
+            sizes=_numbers("--imgsz", self.imgsz),
+            task=self.task,
+            lengths=self._lengths(),
+            batch=self.batch,
+        )
+        if self.ablate is not None:
+            if len(candidates) != 1:
+                raise InputError("--ablate works on one recipe, base and image size", hint="name one of each")
+            from lineproof.adapt.ladder.variants import PARTS, make_variants
+
+            asked = _words("--ablate", self.ablate)
+            unknown = [part for part in asked if part not in PARTS]
+            if unknown:
+                raise InputError(f"--ablate {unknown[0]}: not known", hint=f"one of {', '.join(PARTS)}")
+            parts = tuple(part for part in PARTS if part in asked)
+            candidates = make_variants(candidates[0], parts, out)
+        whole = self.no_halving or self.ablate is not None
+        plan = make_plan(
+            dataset,
+            candidates,
+            _numbers("--seeds", self.seeds) or (0,),
+            rounds=1 if whole else (self.rounds or 3),
+            device=self.device,
+            kind="compare" if self.ablate is None else "ablate",
+        )
+        return plan if self.minutes is None else _fitted(plan, self.minutes, _at_once(self.workers, self.device))
+
+    def _lengths(self) -> dict[str, float | None]:
+        """At most one of them; raises InputError."""
+        lengths = {"steps": self.steps, "epochs": self.epochs, "minutes": self.minutes_each}
+        if sum(length is not None for length in (*lengths.values(), self.minutes)) > 1:
+            raise InputError("--steps, --epochs, --minutes-each and --minutes: a schedule has one length")
+        return lengths
+
+
+def _fitted(plan: Plan, minutes: float, workers: int) -> Plan:
+    """Every candidate learns as long as every other, and all rounds fit into the time."""
+    from lineproof.adapt.ladder.halving import minutes_each
+    from lineproof.adapt.recipe import with_changes
+
+    each = minutes_each(minutes, plan.planned_rounds(), len(plan.candidates), len(plan.seeds), workers)
+    fitted = tuple(
+        candidate.model_copy(update={"recipe": with_changes(candidate.recipe, minutes=each)})
+        for candidate in plan.candidates
+    )
+    return plan.model_copy(update={"candidates": fitted})
+
+
+def _at_once(workers: int | None, device: str) -> int:
+    """Trials at once: one per two cores, one on a GPU."""
+    from lineproof.adapt.device import choose_device
+    from lineproof.adapt.isolation import cpu_threads
+
+    return workers or (1 if choose_device(device).type != "cpu" else max(1, cpu_threads() // 2))
+
+
+def _climb(
+    plan: Plan,
+    dataset: Dataset,
+    out: Path,
+    criterion: Criterion,
+    limits: Limits,
+    provider: str,
+    runner: Runner,
+    show: Show,
+) -> Comparison:
+    from lineproof.adapt.ladder.clock import clock_bundles
+    from lineproof.adapt.ladder.ladder import compare as climb
+    from lineproof.adapt.ladder.variants import write_presets
+    from lineproof.data.subset import samples_of
+
+    if plan.kind == "ablate":
+        write_presets(plan.candidates[0].recipe, out)
+    samples = samples_of(dataset, "val")
+
+    def clocked(results: Mapping[str, TrialResult]) -> Mapping[str, Latency]:
+        if plan.kind == "ablate":  # the same network every time
+            return {}
+        show.say(f"measuring the latency of {len(results)} bundles, in turns")
+        return clock_bundles(results, samples, provider)
+
+    return climb(plan, out, criterion, limits, runner, show, clocked)
+
+
+def _tell(plan: Plan, out: Path, outcome: Comparison, latency_ms: float | None, *, as_json: bool) -> None:
+    """Files first, then the answer."""
+    from lineproof.adapt.ladder.ablation import ablation_facts, ablation_table
+    from lineproof.adapt.ladder.picture import draw_ladder
+    from lineproof.adapt.ladder.recommended import train_command, write_recommended
+    from lineproof.adapt.ladder.report import facts, table
+    from lineproof.adapt.ladder.wording import sentences
+    from lineproof.atomic import write_json
+
+    if plan.kind == "ablate":
+        result = {"out": str(out), **ablation_facts(outcome)}
+        text = _drawn(ablation_table(outcome))
+    else:
+        draw_ladder(out / "ladder.png", outcome, latency_ms)
+        path, command = write_recommended(out, plan, outcome), train_command(out, plan, outcome.best)
+        bundle = next(iter(outcome.best.results.values())).bundle
+        result = {"out": str(out), **facts(outcome), "recipe": path and str(path), "command": command, "bundle": bundle}
+        text = "\n".join(
+            [_drawn(table(outcome)), *sentences(outcome), f"trained already: {bundle}", f"to train it anew: {command}"]
+        )
+    write_json(out / "results.json", result)
+    emit(result, text, as_json=as_json)
+
+
+def _drawn(table: Table) -> str:
+    """A table as text: as wide as the terminal, or as it needs to be elsewhere."""
+    import io
+    import sys
+
+    from rich.console import Console
+
+    stream = io.StringIO()
+    width = None if sys.stdout.isatty() else 180
+    Console(file=stream, width=width, color_system=None).print(table)
+    return stream.getvalue().rstrip()
+
+
+def _costs(
+    dataset: Dataset, rank: str | None, escape: float | None, overkill: float | None, prior: float | None
+) -> Costs | None:
+    """The costs to rank by; None: by mAP. Raises InputError for half of them."""
+    from lineproof.adapt.ladder.cost import Costs
+    from lineproof.data.subset import samples_of
+
+    given = [value for value in (escape, overkill, prior) if value is not None]
+    if rank == "map" or (rank is None and not given):
+        if given:
+            raise InputError("--rank map takes no costs", hint="drop them, or --rank cost")
+        return None
+    if escape is None or overkill is None:
+        raise InputError(
+            "--cost-escape and --cost-overkill: both are needed to weigh one mistake against the other",
+            hint="--cost-escape 500 --cost-overkill 2 --prior 0.01",
+        )
+    samples = samples_of(dataset, "val")
+    bad = sum(not sample.ok for sample in samples)
+    if bad in (0, len(samples)):
+        kind = "bad" if bad == 0 else "good"
+        raise InputError(
+            f"no {kind} part in the validation split: a cost cannot be measured",
+            hint="use --rank map, or add such parts",
+        )
+    if prior is None:
+        prior = bad / len(samples)
+        messages.print(f"--prior: {prior:.3f} as in validation; a line has fewer bad parts, so say it", markup=False)
+    return Costs(escape, overkill, prior)
+
+
+def _check_positive(**values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not value > 0:
+            raise InputError(f"--{name.replace('_', '-')} {value}: more than 0")
+
+
+def _of_now(plan: Plan, dataset: Dataset) -> Plan:
+    """The plan as begun, with the data as they are now: `settle` compares them."""
+    from lineproof.adapt.run_folder import split_hash
+
+    return plan.model_copy(update={"dataset_hash": dataset.content_hash, "split_hash": split_hash(dataset)})
+
+
+def _place(on: str | None) -> Place | None:
+    """Where Ray is; None: processes here. Raises SettingsError or MissingExtra before anything starts."""
+    if on is None:
+        return None
+    from lineproof.serve.ray_cluster import Place
+
+    place = Place.parse(on)
+    require_extra("scale", "ray")
+    return place
+
+
+@contextmanager
+def _runner(place: Place | None, workers: int | None, device: str) -> Iterator[Runner]:
+    """Processes here, or tasks on a Ray that ends with the comparison if it is our own."""
+    from lineproof.adapt.device import choose_device
+    from lineproof.adapt.isolation import cpu_threads
+    from lineproof.adapt.ladder.processes import ProcessRunner
+
+    cores = cpu_threads()
+    on_gpu = choose_device(device).type != "cpu"
+    at_once = _at_once(workers, device)
+    if place is None:
+        yield ProcessRunner(at_once, cores)
+        return
+    from lineproof.serve.ray_cluster import RayKeeper
+
+    each = max(1, cores // at_once)
+    keeper = RayKeeper(place, cpus=each * at_once, gpus=None if on_gpu else 0)
+    try:
+        keeper.start()
+        from lineproof.adapt.ladder.ray_tasks import RayRunner
+
+        yield RayRunner(cpus=each, on_gpu=on_gpu)
+    finally:
+        keeper.stop()
+
+
+@contextmanager
+def _show() -> Iterator[Show]:
+    """Live lines on a terminal, plain ones elsewhere."""
+    from lineproof.adapt.ladder.show import LiveShow, PlainShow
+
+    if not messages.is_terminal:
+        yield PlainShow(messages)
+        return
+    with LiveShow(messages) as live:
+        yield live
+
+
+@contextmanager
+def _interruptible(out: Path) -> Iterator[None]:
+    """Say how to go on after Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        messages.print(f"interrupted; go on with: lineproof compare … --out {out} --resume", markup=False)
+        raise
+
+
+def _words(option: str, text: str | None) -> list[str]:
+    if text is None:
+        return []
+    words = [word.strip() for word in text.split(",")]
+    if not all(words):
+        raise InputError(f"{option} {text!r}: a name is missing", hint="names separated by commas")
+    return words
+
+
+def _numbers(option: str, text: str | None) -> tuple[int, ...]:
+    words = _words(option, text)
+    if not all(word.isdecimal() for word in words):
+        raise InputError(f"{option} {text}: whole numbers separated by commas", hint=f"{option} 0,1")
+    return tuple(int(word) for word in words)
