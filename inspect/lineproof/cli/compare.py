@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from lineproof.cli.compare_wish import CompareWish, at_once, check_positive, costs_of
 from lineproof.cli.output import JsonFlag, emit, messages, require_extra
-from lineproof.errors import InputError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from lineproof.adapt.ladder.cost import Costs
     from lineproof.adapt.ladder.figures import TrialResult
     from lineproof.adapt.ladder.ladder import Comparison
     from lineproof.adapt.ladder.plan import Limits, Plan
@@ -27,10 +25,6 @@ if TYPE_CHECKING:
     from lineproof.serve.ray_cluster import Place
 
 _MODULES = ("torch", "ultralytics", "albumentations", "onnx", "onnxslim", "safetensors", "faster_coco_eval", "scipy")
-_SETTINGS = (
-    "rungs", "bases", "imgsz", "seeds", "task", "steps", "epochs", "minutes_each", "batch", "rounds", "no_halving",
-    "ablate", "recipe",
-)  # fmt: skip
 
 
 def compare(
@@ -96,7 +90,7 @@ def compare(
     from lineproof.adapt.ladder.ranking import Criterion
     from lineproof.data.dataset import open_dataset
 
-    wish = _Wish(
+    wish = CompareWish(
         rungs=rungs,
         bases=bases,
         imgsz=imgsz,
@@ -115,13 +109,13 @@ def compare(
         workers=workers,
     )
     dataset = open_dataset(data)
-    _check_positive(minutes=minutes, minutes_each=minutes_each, latency_ms=latency_ms)
+    check_positive(minutes=minutes, minutes_each=minutes_each, latency_ms=latency_ms)
     if resume:
         wish.refuse_settings()
         plan = read_plan(out)
     else:
         plan = wish.plan(dataset, out)
-    costs = _costs(dataset, rank, cost_escape, cost_overkill, prior)
+    costs = costs_of(dataset, rank, cost_escape, cost_overkill, prior)
     place = _place(on)
     if settle(out, _of_now(plan, dataset) if resume else plan):
         messages.print(f"going on with {out}", markup=False)
@@ -129,107 +123,6 @@ def compare(
     with _interruptible(out), _show() as show, _runner(place, workers, device) as runner:
         outcome = _climb(plan, dataset, out, Criterion(costs, plan.split_hash), limits, provider, runner, show)
     _tell(plan, out, outcome, latency_ms, as_json=as_json)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What decides which trials there are; fixed once the comparison has begun."""
-
-    rungs: str | None
-    bases: str | None
-    imgsz: str | None
-    seeds: str | None
-    task: str | None
-    steps: int | None
-    epochs: int | None
-    minutes: float | None
-    minutes_each: float | None
-    batch: int | None
-    rounds: int | None
-    no_halving: bool
-    ablate: str | None
-    recipe: str | None
-    device: str
-    workers: int | None
-
-    def refuse_settings(self) -> None:
-        given = [f"--{name.replace('_', '-')}" for name in _SETTINGS if getattr(self, name) not in (None, False)]
-        if given:
-            raise InputError(f"--resume goes on as it was begun: drop {', '.join(given)}")
-
-    def plan(self, dataset: Dataset, out: Path) -> Plan:
-        """Raises InputError before anything is made."""
-        from lineproof.adapt.device import choose_device
-        from lineproof.adapt.ladder.candidates import RUNGS, make_candidates
-        from lineproof.adapt.ladder.plan import make_plan
-        from lineproof.data.subset import samples_of
-
-        for split in ("train", "val"):
-            samples_of(dataset, split)
-        choose_device(self.device)
-        if self.recipe is not None and self.ablate is None:
-            raise InputError("--recipe is for --ablate", hint="name recipes to compare with --rungs")
-        if self.ablate is not None and self.rungs is not None:
-            raise InputError("--ablate takes one --recipe, no --rungs")
-        rungs = [self.recipe or "default"] if self.ablate else _words("--rungs", self.rungs) or RUNGS
-        candidates = make_candidates(
-            dataset,
-            rungs=rungs,
-            bases=_words("--bases", self.bases) or ["auto"],
-            sizes=_numbers("--imgsz", self.imgsz),
-            task=self.task,
-            lengths=self._lengths(),
-            batch=self.batch,
-        )
-        if self.ablate is not None:
-            if len(candidates) != 1:
-                raise InputError("--ablate works on one recipe, base and image size", hint="name one of each")
-            from lineproof.adapt.ladder.variants import PARTS, make_variants
-
-            asked = _words("--ablate", self.ablate)
-            unknown = [part for part in asked if part not in PARTS]
-            if unknown:
-                raise InputError(f"--ablate {unknown[0]}: not known", hint=f"one of {', '.join(PARTS)}")
-            parts = tuple(part for part in PARTS if part in asked)
-            candidates = make_variants(candidates[0], parts, out)
-        whole = self.no_halving or self.ablate is not None
-        plan = make_plan(
-            dataset,
-            candidates,
-            _numbers("--seeds", self.seeds) or (0,),
-            rounds=1 if whole else (self.rounds or 3),
-            device=self.device,
-            kind="compare" if self.ablate is None else "ablate",
-        )
-        return plan if self.minutes is None else _fitted(plan, self.minutes, _at_once(self.workers, self.device))
-
-    def _lengths(self) -> dict[str, float | None]:
-        """At most one of them; raises InputError."""
-        lengths = {"steps": self.steps, "epochs": self.epochs, "minutes": self.minutes_each}
-        if sum(length is not None for length in (*lengths.values(), self.minutes)) > 1:
-            raise InputError("--steps, --epochs, --minutes-each and --minutes: a schedule has one length")
-        return lengths
-
-
-def _fitted(plan: Plan, minutes: float, workers: int) -> Plan:
-    """Every candidate learns as long as every other, and all rounds fit into the time."""
-    from lineproof.adapt.ladder.halving import minutes_each
-    from lineproof.adapt.recipe import with_changes
-
-    each = minutes_each(minutes, plan.planned_rounds(), len(plan.candidates), len(plan.seeds), workers)
-    fitted = tuple(
-        candidate.model_copy(update={"recipe": with_changes(candidate.recipe, minutes=each)})
-        for candidate in plan.candidates
-    )
-    return plan.model_copy(update={"candidates": fitted})
-
-
-def _at_once(workers: int | None, device: str) -> int:
-    """Trials at once: one per two cores, one on a GPU."""
-    from lineproof.adapt.device import choose_device
-    from lineproof.adapt.isolation import cpu_threads
-
-    return workers or (1 if choose_device(device).type != "cpu" else max(1, cpu_threads() // 2))
 
 
 def _climb(
@@ -297,43 +190,6 @@ def _drawn(table: Table) -> str:
     return stream.getvalue().rstrip()
 
 
-def _costs(
-    dataset: Dataset, rank: str | None, escape: float | None, overkill: float | None, prior: float | None
-) -> Costs | None:
-    """The costs to rank by; None: by mAP. Raises InputError for half of them."""
-    from lineproof.adapt.ladder.cost import Costs
-    from lineproof.data.subset import samples_of
-
-    given = [value for value in (escape, overkill, prior) if value is not None]
-    if rank == "map" or (rank is None and not given):
-        if given:
-            raise InputError("--rank map takes no costs", hint="drop them, or --rank cost")
-        return None
-    if escape is None or overkill is None:
-        raise InputError(
-            "--cost-escape and --cost-overkill: both are needed to weigh one mistake against the other",
-            hint="--cost-escape 500 --cost-overkill 2 --prior 0.01",
-        )
-    samples = samples_of(dataset, "val")
-    bad = sum(not sample.ok for sample in samples)
-    if bad in (0, len(samples)):
-        kind = "bad" if bad == 0 else "good"
-        raise InputError(
-            f"no {kind} part in the validation split: a cost cannot be measured",
-            hint="use --rank map, or add such parts",
-        )
-    if prior is None:
-        prior = bad / len(samples)
-        messages.print(f"--prior: {prior:.3f} as in validation; a line has fewer bad parts, so say it", markup=False)
-    return Costs(escape, overkill, prior)
-
-
-def _check_positive(**values: float | None) -> None:
-    for name, value in values.items():
-        if value is not None and not value > 0:
-            raise InputError(f"--{name.replace('_', '-')} {value}: more than 0")
-
-
 def _of_now(plan: Plan, dataset: Dataset) -> Plan:
     """The plan as begun, with the data as they are now: `settle` compares them."""
     from lineproof.adapt.run_folder import split_hash
@@ -361,14 +217,14 @@ def _runner(place: Place | None, workers: int | None, device: str) -> Iterator[R
 
     cores = cpu_threads()
     on_gpu = choose_device(device).type != "cpu"
-    at_once = _at_once(workers, device)
+    trials = at_once(workers, device)
     if place is None:
-        yield ProcessRunner(at_once, cores)
+        yield ProcessRunner(trials, cores)
         return
     from lineproof.serve.ray_cluster import RayKeeper
 
-    each = max(1, cores // at_once)
-    keeper = RayKeeper(place, cpus=each * at_once, gpus=None if on_gpu else 0)
+    each = max(1, cores // trials)
+    keeper = RayKeeper(place, cpus=each * trials, gpus=None if on_gpu else 0)
     try:
         keeper.start()
         from lineproof.adapt.ladder.ray_tasks import RayRunner
@@ -398,19 +254,3 @@ def _interruptible(out: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         messages.print(f"interrupted; go on with: lineproof compare … --out {out} --resume", markup=False)
         raise
-
-
-def _words(option: str, text: str | None) -> list[str]:
-    if text is None:
-        return []
-    words = [word.strip() for word in text.split(",")]
-    if not all(words):
-        raise InputError(f"{option} {text!r}: a name is missing", hint="names separated by commas")
-    return words
-
-
-def _numbers(option: str, text: str | None) -> tuple[int, ...]:
-    words = _words(option, text)
-    if not all(word.isdecimal() for word in words):
-        raise InputError(f"{option} {text}: whole numbers separated by commas", hint=f"{option} 0,1")
-    return tuple(int(word) for word in words)
