@@ -138,7 +138,7 @@ def test_a_recipe_takes_one_side_or_two():
 def test_a_run_on_tiles_is_sealed_with_them_and_decides_the_same(large: Dataset, tmp_path: Path):
     recipe = Recipe(
         imgsz=64, epochs=2, batch=8, nominal_batch=8, augment="none", geometry=Geometry(mosaic=0, close_mosaic=0),
-        warmup_epochs=0, tiles=TILES,
+        warmup_steps=0, tiles=TILES,
     )  # fmt: skip
     done = pipeline.train(large.root, tmp_path / "run", Wish(recipe, "scratch"), PlainProgress(messages))
     manifest = open_bundle(tmp_path / "run" / "bundle").manifest

@@ -14,7 +14,7 @@ import cv2
 import pytest
 import torch
 
-from lineproof.adapt import finetune, pipeline, schedule, sealing, trainer
+from lineproof.adapt import begin, finetune, pipeline, schedule, sealing, trainer
 from lineproof.adapt.bases import start_from
 from lineproof.adapt.begin import Wish
 from lineproof.adapt.export_wish import ExportWish
@@ -26,6 +26,7 @@ from lineproof.adapt.progress import EpochRow
 from lineproof.adapt.recipe import Geometry, Recipe, load_recipe
 from lineproof.adapt.resume import load_state
 from lineproof.adapt.stages import Stage
+from lineproof.adapt.visibility_check import Visibility
 from lineproof.bundle.open import open_bundle
 from lineproof.bundle.reduced_decoding import ReducedDecoding
 from lineproof.cli.train import _text
@@ -234,6 +235,9 @@ def test_without_the_augmentation_asked_for_nothing_is_trained(
     def broken(*_: object, **__: object) -> None:
         raise ValueError("a parameter this version does not know")
 
+    monkeypatch.setattr(
+        begin, "check_visible", lambda *_, **__: Visibility(64, (), (), ())
+    )  # it looks through a Compose of its own
     # ultralytics logs what its Compose raised and goes on without any augmentation
     monkeypatch.setattr("albumentations.Compose", broken)
     assert augment.Albumentations(transforms=[]).transform is None

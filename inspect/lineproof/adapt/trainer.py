@@ -271,7 +271,7 @@ class _Loop:
         batch = self.preprocess_batch(batch)  # type: ignore[attr-defined]
         with self.job.precision.autocast():
             images = batch["img"].contiguous(memory_format=torch.channels_last)
-            predictions = self._prefix(images, batch["im_file"]) if self._prefix else self.model(images)
+            predictions = self.model(images) if self._prefix is None else self._prefix(images, batch["im_file"])
         loss, items = self.model.loss(batch, _as_float(predictions))
         self.loss_items = items
         self.loss_names = tuple(items)
