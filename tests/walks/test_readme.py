@@ -13,7 +13,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import yaml
 
+from lineproof.adapt.recipe import Recipe
 from lineproof.data.synth import SynthSettings, synth_shots
 from lineproof.linefile import load_line
 
@@ -87,6 +89,35 @@ def test_your_own_parts_in_ten_minutes(repo, plant):
     rows = json.loads(shell("lineproof records show records --json", plant).stdout)
     assert sum(rows["counts"].values()) == 48 + 1  # every part of the loop, and the one over HTTP
     assert (plant / "sheet.png").stat().st_size > 0
+
+
+# Hours of the README in seconds: shorter schedules and smaller images, the commands as they stand there.
+SHORTER = {
+    "--minutes 20": "--minutes 0.1 --imgsz 160",
+    "--minutes 90": "--minutes 0.2 --imgsz 160 --rungs heads,staged --rounds 2",
+    "--predict 400,800": "--predict 400,800 --sizes 8,16,24 --seeds 0 --minutes-each 0.02 --imgsz 160",
+    "--task classify": "--task classify --imgsz 160",
+}
+
+
+@pytest.mark.train
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the README's commands are for a shell")
+def test_more_from_fewer_images(repo, tmp_path):
+    export_as_yolo(tmp_path / "parts", 48)
+    shell("lineproof data import parts --out data/parts", tmp_path)
+    shell("lineproof data split data/parts --val 0.2 --test 0.2", tmp_path)
+    for name in ("data/plant-a", "data/plant-b"):
+        shutil.copytree(tmp_path / "data" / "parts", tmp_path / name)
+    shutil.copytree(tmp_path / "parts" / "images", tmp_path / "unlabelled")
+    chapter = (repo / "README.md").read_text("utf-8").split("## More from fewer images")[1].split("\n## ")[0]
+    for command in commands(blocks(chapter, "bash")[0]):
+        for long, short in SHORTER.items():
+            command = command.replace(long, short)  # noqa: PLW2901
+        shell(command, tmp_path)
+    for made in ("preview.png", "suspects", "runs/ladder/ladder.png", "runs/curve/curve.png", "next/next.csv"):
+        assert (tmp_path / made).exists(), made
+    recipe = yaml.safe_load(blocks(chapter, "yaml")[0])
+    assert [stage.name for stage in Recipe.model_validate(recipe).stages] == ["heads", "all"]
 
 
 def ask(lines: list[str], folder: Path) -> dict[str, object]:

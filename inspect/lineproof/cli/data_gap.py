@@ -27,8 +27,9 @@ def gap(
     split_a: Annotated[str, typer.Option(help="only this split of A: train, val, test")] = "all",
     split_b: Annotated[str, typer.Option(help="only this split of B")] = "all",
     base: Annotated[
-        str, typer.Option(help="network whose features are compared: yolov8n, lineproof-n, dinov2_small, … or a file")
-    ] = "yolov8n",
+        str,
+        typer.Option(help="network whose features are compared: auto, yolov8n, lineproof-n, dinov2_small, … or a file"),
+    ] = "auto",
     permutations: Annotated[int, typer.Option(min=200, max=100_000, help="more of them, finer p")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="of the permutations and folds")] = 0,
     most: Annotated[int, typer.Option(min=8, help="images looked at in each set; whole groups are drawn")] = 2000,

@@ -36,8 +36,9 @@ def next_(
         Path | None, typer.Option(help="what is annotated already; default: what the training run was trained on")
     ] = None,
     base: Annotated[
-        str, typer.Option(help="network whose features tell variety: yolov8n, lineproof-n, dinov2_small, … or a file")
-    ] = "yolov8n",
+        str,
+        typer.Option(help="network whose features tell variety: auto, yolov8n, lineproof-n, dinov2_small, … or a file"),
+    ] = "auto",
     provider: Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt")] = "auto",
     twins: Annotated[
         bool, typer.Option("--twins/--no-twins", help="offer one of several images that show the same place")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lineproof.adapt.bases import AUTO, SCRATCH, best_at_hand
+from lineproof.adapt.bases import SCRATCH
 from lineproof.adapt.classify.classifier import Classifier, fit_classifier
 from lineproof.adapt.classify.labels import check_learnable, classes_of, labelled
 from lineproof.adapt.classify.sealing import SealedClassifier, seal_classifier
@@ -69,8 +69,7 @@ def _backbone(wish: ClassifyWish, say: Callable[[str], None]) -> Backbone:
             "--base scratch: frozen features need a network that knows something",
             hint="take yolov8n or lineproof-n; yolov8n:random shows what random weights are worth",
         )
-    name = best_at_hand("detect") if wish.base == AUTO else wish.base
-    return open_backbone(name, imgsz=wish.imgsz or best_imgsz(name), say=say, pooling="auto")
+    return open_backbone(wish.base, imgsz=wish.imgsz or best_imgsz(wish.base), say=say, pooling="auto")
 
 
 def _record(

@@ -16,7 +16,7 @@ from timm.data import resolve_model_data_config
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
-from lineproof.adapt.bases import AUTO, OWN, find_base
+from lineproof.adapt.bases import AUTO, OWN, best_at_hand, find_base
 from lineproof.adapt.features.backbone import Backbone
 from lineproof.adapt.features.graph import FeatureGraph, Pooling
 from lineproof.adapt.features.names import RANDOM, TimmName, parse_timm_name
@@ -44,7 +44,7 @@ def open_backbone(
 ) -> Backbone:
     """A frozen network for images letterboxed to `imgsz` × `imgsz`.
 
-    `name`: yolov8n, …, lineproof-n, a .pt or .safetensors file; resnet50, efficientnet_b0, vit_small, clip_vit_b32,
+    `name`: auto (yolov8n where it is at hand, else lineproof-n), yolov8n, …, lineproof-n, a .pt or .safetensors file; resnet50, efficientnet_b0, vit_small, clip_vit_b32,
     dinov2_small or any other of timm's; each with `:random` for the architecture without its knowledge. `pooling` auto
     is max for detectors (measured), mean and max for other maps, class token and mean for transformers. `levels` are the strides of the
     maps to take (default: 8, 16 and 32); `neck` takes a YOLO's maps after its neck instead of before.
@@ -55,6 +55,7 @@ def open_backbone(
     """
     if imgsz % STRIDE or not STRIDE <= imgsz <= MAX_IMGSZ:
         raise InputError(f"imgsz {imgsz}: must be a multiple of {STRIDE} from {STRIDE} to {MAX_IMGSZ}")
+    name = best_at_hand("detect") if name == AUTO else name
     random = name.endswith(RANDOM)
     weights = _yolo_weights(name, say)
     if weights is not None:
