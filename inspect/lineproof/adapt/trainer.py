@@ -39,6 +39,7 @@ from lineproof.adapt.schedule import Schedule
 from lineproof.errors import DatasetError, GateError
 
 KEEP_EVERY_S = 60.0  # a run that is killed loses no more than this, or one epoch
+VALIDATING_SHARE = 0.05  # of a run that is counted in minutes
 
 
 def trainer_for(job: Job) -> BaseTrainer:
@@ -209,6 +210,14 @@ class _Loop:
             self._kept_s = time.monotonic()
         return finished
 
+    def _validation_is_due(self, before: float) -> bool:
+        """At even distances; where minutes are what there is, as long as learning gets most of them."""
+        validations = self.job.recipe.validations
+        due = math.floor(before * validations) < math.floor(self.schedule.progress * validations)
+        if self.job.recipe.minutes is None:
+            return due
+        return due and self._validating_s <= VALIDATING_SHARE * self.schedule.elapsed_s
+
     def _judge(self, fitness: float, epoch: int) -> None:
         if fitness > self._best_fitness:
             self._best_fitness, self._best_epoch = fitness, epoch
@@ -304,6 +313,7 @@ class _Loop:
     _closed: Any = None
     _prefix: FrozenPrefix | None = None
     _kept_s: float = 0.0
+    _validating_s: float = 0.0
     _validations_since_best: int = 0
 
     def _check_setup(self) -> None:
