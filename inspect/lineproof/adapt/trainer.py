@@ -182,12 +182,10 @@ class _Loop:
         if not all(np.isfinite(value) for value in losses.values()):
             return self._diverged(done + 1)
         metrics, fitness = {}, None
-        validations = self.job.recipe.validations
-        if self.schedule.finished or math.floor(before * validations) < math.floor(
-            self.schedule.progress * validations
-        ):
+        if self.schedule.finished or self._validation_is_due(before):
             metrics, fitness = self.validate()  # type: ignore[attr-defined]
             self.schedule.reserve_s = time.monotonic() - learnt
+            self._validating_s += self.schedule.reserve_s
             self._judge(float(fitness), done + 1)
         finished = self.schedule.finished or self._patience_is_out()
         row = EpochRow(
