@@ -24,12 +24,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from lineproof.data.nested import nested_order, nested_subsets
 from machine import machine
-from ultralytics import YOLO
-from ultralytics import settings as ultralytics_settings
 
-import lineproof.adapt  # noqa: F401 (first: it switches off whatever calls home)
 from lineproof.adapt.begin import Wish, begin_run
 from lineproof.adapt.checkpoint import read_checkpoint
 from lineproof.adapt.export import export_onnx
@@ -38,6 +34,7 @@ from lineproof.adapt.network import Weights, read_safetensors
 from lineproof.adapt.recipe import load_recipe, with_changes
 from lineproof.adapt.workspace import choose_task, prepare_workspace
 from lineproof.data.dataset import Dataset, open_dataset, write_dataset
+from lineproof.data.nested import nested_order, nested_subsets
 from lineproof.data.subset import samples_of
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.proof.average_precision import average_precision
@@ -84,6 +81,9 @@ def train_lineproof(dataset: Dataset, args: argparse.Namespace, folder: Path) ->
 
 def train_stock(dataset: Dataset, args: argparse.Namespace, folder: Path) -> tuple[Weights, dict[str, object]]:
     """ultralytics with its defaults; `time` is its own budget in hours."""
+    from ultralytics import YOLO  # after lineproof.adapt, which switches off whatever calls home
+    from ultralytics import settings as ultralytics_settings
+
     ultralytics_settings.update({"sync": False})
     workspace = prepare_workspace(dataset, choose_task(dataset, None), folder / "workspace")
     model = YOLO(args.base.with_suffix(".pt"))
