@@ -40,7 +40,7 @@ def walk(shared_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--recipe",
         "quick",
         "--imgsz",
-        "96",
+        "128",
         "--epochs",
         "3",
     )
