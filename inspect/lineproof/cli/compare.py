@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +11,7 @@ import typer
 
 from lineproof.cli.compare_wish import CompareWish, at_once, check_positive, costs_of
 from lineproof.cli.output import JsonFlag, emit, messages, require_extra
+from lineproof.cli.watching import interruptible, live_or_plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -120,7 +121,8 @@ def compare(
     if settle(out, _of_now(plan, dataset) if resume else plan):
         messages.print(f"going on with {out}", markup=False)
     limits = Limits(minutes, latency_ms)
-    with _interruptible(out), _show() as show, _runner(place, workers, device) as runner:
+    go_on = f"go on with: lineproof compare … --out {out} --resume"
+    with interruptible(go_on), _show() as show, _runner(place, workers, device) as runner:
         outcome = _climb(plan, dataset, out, Criterion(costs, plan.split_hash), limits, provider, runner, show)
     _tell(plan, out, outcome, latency_ms, as_json=as_json)
 
@@ -236,21 +238,8 @@ def _runner(place: Place | None, workers: int | None, device: str) -> Iterator[R
 
 @contextmanager
 def _show() -> Iterator[Show]:
-    """Live lines on a terminal, plain ones elsewhere."""
     from lineproof.adapt.ladder.show import LiveShow, PlainShow
 
-    if not messages.is_terminal:
-        yield PlainShow(messages)
-        return
-    with LiveShow(messages) as live:
-        yield live
-
-
-@contextmanager
-def _interruptible(out: Path) -> Iterator[None]:
-    """Say how to go on after Ctrl-C."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        messages.print(f"interrupted; go on with: lineproof compare … --out {out} --resume", markup=False)
-        raise
+    either: AbstractContextManager[Show] = live_or_plain(LiveShow, PlainShow)
+    with either as show:
+        yield show

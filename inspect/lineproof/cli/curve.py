@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from lineproof.cli.output import JsonFlag, emit, messages, require_extra
+from lineproof.cli.output import JsonFlag, emit, require_extra
+from lineproof.cli.watching import interruptible, train_progress
 from lineproof.errors import InputError
 
 _MODULES = ("torch", "ultralytics", "albumentations", "onnx", "onnxslim", "safetensors", "faster_coco_eval", "scipy")
@@ -55,7 +56,6 @@ def curve(
     from lineproof.adapt.curve.study import Study, run_study
     from lineproof.adapt.recipe import load_recipe, with_changes
     from lineproof.atomic import write_json
-    from lineproof.cli.train import _progress
     from lineproof.data.dataset import open_dataset
 
     dataset = open_dataset(data)
@@ -64,11 +64,8 @@ def curve(
     chosen = with_changes(load_recipe(recipe), imgsz=imgsz, epochs=epochs, minutes=minutes_each)
     cells = plan_cells(dataset, wanted, numbers("--seeds", seeds, least=0), held_out, without_ok=without_ok)
     study = Study(Wish(chosen, base, task, device), held_out)
-    try:
-        outcomes = run_study(cells, out, study, _progress)
-    except KeyboardInterrupt:
-        messages.print(f"interrupted; the same call goes on: lineproof curve … --out {out}", markup=False)
-        raise
+    with interruptible(f"the same call goes on: lineproof curve … --out {out}"):
+        outcomes = run_study(cells, out, study, train_progress)
     report = study_report(outcomes, asked)
     picture, record = out / "curve.png", out / "curve.json"
     draw_study(picture, report, f"{dataset.root.name}: learning curve, {held_out} split")

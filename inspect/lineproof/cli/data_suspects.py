@@ -139,11 +139,11 @@ def _by_detectors(
 ) -> list[Suspect]:
     """What detectors trained on the other folds contradict."""
     from lineproof.adapt.suspects.detectors import out_of_fold_detections
-    from lineproof.cli.train import _progress
+    from lineproof.cli.watching import train_progress
     from lineproof.data.suspects.from_detections import detection_suspects
 
     try:
-        found = out_of_fold_detections(dataset, samples, fold_of, wish, out, _progress)
+        found = out_of_fold_detections(dataset, samples, fold_of, wish, out, train_progress)
     except KeyboardInterrupt:
         messages.print("interrupted; the same call goes on", markup=False)
         raise

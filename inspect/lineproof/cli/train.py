@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lineproof.cli.output import JsonFlag, emit, messages, require_extra
+from lineproof.cli.output import JsonFlag, emit, require_extra
 from lineproof.cli.train_classify import check_options, fit
 from lineproof.cli.triton import triton_repository as _triton
+from lineproof.cli.watching import interruptible, train_progress
 from lineproof.errors import InputError
 
 if TYPE_CHECKING:
     from lineproof.adapt.pipeline import Trained
-    from lineproof.adapt.progress import TrainProgress
     from lineproof.bundle.precisions import PrecisionRow
     from lineproof.bundle.reduced_decoding import ReducedDecoding
 
@@ -66,7 +64,7 @@ def train(
     options = {"recipe": recipe, "epochs": epochs, "batch": batch, "seed": seed, "resume": resume, "device": device}
     check_options(task, {**options, "head": head, "one_class": one_class})
     if task == "classify":
-        with _progress() as progress:
+        with train_progress() as progress:
             facts, text = fit(data, out, base=base, head=head, one_class=one_class, imgsz=imgsz, progress=progress)
         emit(facts, text, as_json=as_json)
         return
@@ -80,7 +78,8 @@ def train(
         raise InputError("--steps, --epochs and --minutes: a run has one length", hint="give one of them")
     changes = {"imgsz": imgsz, **lengths, "batch": batch, "seed": seed}
     said = {"task": task, "base": base, "recipe": recipe, **changes}
-    with _interruptible(out), _progress() as progress:
+    go_on = f"go on with: lineproof train … --out {out} --resume"
+    with interruptible(go_on, (out / "run.json").is_file), train_progress() as progress:
         if resume:
             given = [f"--{name}" for name, value in said.items() if value is not None]
             if given:
@@ -152,7 +151,7 @@ def export(
         latency_budget_ms=latency_budget_ms,
         max_flips=max_flips,
     )
-    with _progress() as progress:
+    with train_progress() as progress:
         done = pipeline.export(source, out, data, progress, wish, overwrite=overwrite)
     facts, text = _facts(done), _text(done)
     if triton is not None:
@@ -166,29 +165,6 @@ def _size_wh(text: str) -> tuple[int, int]:
     if match is None:
         raise InputError(f"--frame {text}: not a size", hint="width x height in pixels, such as 1920x1080")
     return int(match[1]), int(match[2])
-
-
-@contextmanager
-def _progress() -> Iterator[TrainProgress]:
-    """A live bar on a terminal, lines elsewhere."""
-    from lineproof.adapt.progress import LiveProgress, PlainProgress
-
-    if not messages.is_terminal:
-        yield PlainProgress(messages)
-        return
-    with LiveProgress(messages) as live:
-        yield live
-
-
-@contextmanager
-def _interruptible(out: Path) -> Iterator[None]:
-    """Say how to go on after Ctrl-C."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if (out / "run.json").is_file():
-            messages.print(f"interrupted; go on with: lineproof train … --out {out} --resume", markup=False)
-        raise
 
 
 def _facts(done: Trained) -> dict[str, object]:
