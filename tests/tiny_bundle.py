@@ -60,12 +60,19 @@ def tiny_model(task: Task = "detect", *, gain: float = 1 / 255, names: tuple[str
             helper.make_node("Add", ["ones", "zeros"], [out[2]]),
         ]
         outputs += [_output(out[2], ["batch", count, 1]), _output(out[3], ["batch", 1, SIZE // 4, SIZE // 4])]
+    return model_of("tiny", nodes, outputs, constants)
+
+
+def model_of(
+    name: str, nodes: list[onnx.NodeProto], outputs: list[onnx.ValueInfoProto], constants: dict[str, np.ndarray]
+) -> bytes:
+    """A checked ONNX file that takes `image (batch, SIZE, SIZE, 3)`."""
     graph = helper.make_graph(
         nodes,
-        "tiny",
+        name,
         [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", SIZE, SIZE, 3])],
         outputs,
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+        [numpy_helper.from_array(value, key) for key, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)

@@ -10,14 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from lineproof.bundle import Bundle, ClassThreshold, InputSpec, Manifest, seal
 from lineproof.bundle.probes import Probe
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.engine.spec import EngineSpec
-from tiny_bundle import CELL, CLASSES, PARTS, SIZE
+from tiny_bundle import CELL, CLASSES, PARTS, SIZE, model_of
 
 GAIN = 4.0
 
@@ -52,16 +51,7 @@ def tiny_classifier(
     outputs = [helper.make_tensor_value_info(names[0], TensorProto.FLOAT, ["batch", classes])]
     if heat:
         outputs.append(helper.make_tensor_value_info(names[1], TensorProto.FLOAT, ["batch", classes, cells, cells]))
-    graph = helper.make_graph(
-        nodes,
-        "tiny classifier",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", SIZE, SIZE, 3])],
-        outputs,
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(model)
-    return model.SerializeToString()
+    return model_of("tiny classifier", nodes, outputs, constants)
 
 
 def classifier_spec(**changes: object) -> EngineSpec:
