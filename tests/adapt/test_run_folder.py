@@ -24,8 +24,7 @@ STATE = TrainingState(
     scaler={},
     best_fitness=0.5,
     best_epoch=1,
-    validations_since_best=3,
-    schedule={"steps": 14.0, "seconds": 3.5},
+    schedule={"steps": 14.0, "seconds": 3.5, "validations_since_best": 3.0},
 )
 
 

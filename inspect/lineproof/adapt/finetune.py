@@ -49,10 +49,11 @@ def finetune(
     while state is None or not state.finished:
         try:
             _train(start, workspace, folder.read(), folder, progress, device, state)
+            break
         except (torch.OutOfMemoryError, MemoryError) as error:
             progress.say(_halve_batch(folder, error))
-        state = load_state(folder.state) if folder.state.is_file() else None
         start.network.load_state_dict(fresh)
+        state = load_state(folder.state) if folder.state.is_file() else None
     return read_safetensors(folder.best).network()
 
 

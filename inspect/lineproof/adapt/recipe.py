@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from lineproof.adapt.presets import find_preset
 from lineproof.adapt.stages import Stage, check_shares
+from lineproof.bundle.tiles import Tiled
 from lineproof.core.tiles import Tiling
-from lineproof.errors import InputError
 from lineproof.settings import StrictModel, load_settings, parse_settings
 
 STRIDE = 32  # of the coarsest grid of the network
@@ -88,7 +88,7 @@ class LossWeights(StrictModel):
     balance_classes: Fraction = Field(default=0.0, description="0: as they come; 1: rare classes weigh inversely")
 
 
-class TileRecipe(StrictModel):
+class TileRecipe(Tiled):
     """Cut large images into tiles, so that small defects keep their pixels; the line cuts its frames the same way."""
 
     slice: int | tuple[int, int] = Field(description="side of a tile in image pixels, or [width, height]")
@@ -97,24 +97,10 @@ class TileRecipe(StrictModel):
     visible_share: Fraction = Field(
         default=0.25, description="a cut defect is learnt from this share on of what a tile can show of it"
     )
-    join: float = Field(
-        default=0.5, gt=0, le=1, description="least share of a cut piece that must lie in its continuation"
-    )
-
-    @model_validator(mode="after")
-    def _is_tiling(self) -> Self:
-        try:
-            self._tiling()
-        except InputError as error:
-            raise ValueError(error.message) from None
-        return self
 
     @property
     def tiling(self) -> Tiling:
         """The one definition of tiles that training and line share."""
-        return self._tiling()
-
-    def _tiling(self) -> Tiling:
         slice_wh = (self.slice, self.slice) if isinstance(self.slice, int) else self.slice
         return Tiling.of(slice_wh, self.overlap, self.join)
 

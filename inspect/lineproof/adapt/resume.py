@@ -31,7 +31,6 @@ class TrainingState:
     scaler: dict[str, Any]  # of mixed precision on a GPU; empty elsewhere
     best_fitness: float
     best_epoch: int
-    validations_since_best: int
     schedule: dict[str, float]
     finished: bool = False  # the last epoch, or patience ran out
 

@@ -23,7 +23,8 @@ class Schedule:
     skipped: float = 0.0  # share of the run that stages gave up when they stopped improving
     stage_index: int = 0
     stage_first_step: int = 0
-    validations_without_better: int = 0
+    validations_without_better: int = 0  # in this stage
+    validations_since_best: int = 0  # in the run
     _since_s: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108 (looked up when it is called)
     reserve_s: float = 0.0  # kept back for the last validation
 
@@ -61,6 +62,11 @@ class Schedule:
         self.stage_first_step = self.steps
         self.validations_without_better = 0
 
+    def judged(self, *, better: bool) -> None:
+        """Count a validation."""
+        self.validations_without_better = 0 if better else self.validations_without_better + 1
+        self.validations_since_best = 0 if better else self.validations_since_best + 1
+
     def give_up_stage(self) -> None:
         """Leave out what remains of this stage."""
         end = start_of(self.recipe.stages, self.stage_index + 1)
@@ -86,6 +92,7 @@ class Schedule:
             "stage_index": self.stage_index,
             "stage_first_step": self.stage_first_step,
             "validations_without_better": self.validations_without_better,
+            "validations_since_best": self.validations_since_best,
             "reserve_s": self.reserve_s,
         }
 
@@ -95,5 +102,6 @@ class Schedule:
         self.seconds, self.skipped = state["seconds"], state["skipped"]
         self.stage_first_step = int(state["stage_first_step"])
         self.validations_without_better = int(state["validations_without_better"])
+        self.validations_since_best = int(state["validations_since_best"])
         self.reserve_s = state["reserve_s"]
         self._since_s = time.monotonic()

@@ -217,13 +217,10 @@ class _Loop:
         return due and self._validating_s <= VALIDATING_SHARE * self.schedule.elapsed_s
 
     def _judge(self, fitness: float, epoch: int) -> None:
-        if fitness > self._best_fitness:
+        better = fitness > self._best_fitness
+        if better:
             self._best_fitness, self._best_epoch = fitness, epoch
-            self.schedule.validations_without_better = 0
-            self._validations_since_best = 0
-        else:
-            self.schedule.validations_without_better += 1
-            self._validations_since_best += 1
+        self.schedule.judged(better=better)
         patience = self.schedule.stage.patience
         if patience is not None and self.schedule.validations_without_better >= patience:
             self.job.on_say(f"stage {self.schedule.stage.name}: no better for {patience} validations, ended")
@@ -231,7 +228,7 @@ class _Loop:
 
     def _patience_is_out(self) -> bool:
         patience = self.job.recipe.patience
-        return patience is not None and self._validations_since_best >= patience
+        return patience is not None and self.schedule.validations_since_best >= patience
 
     def _diverged(self, epoch: int) -> bool:
         """Stop with the best network so far; refuse when there is none."""
@@ -261,7 +258,7 @@ class _Loop:
             if seen % accumulate == 0 or seen == batches:
                 self._step()
             self.job.on_batch()
-            if self.schedule.finished or not all(torch.isfinite(value) for value in items.values()):
+            if self.schedule.finished:
                 break
         self.ema.update_attr(self.model, include=["yaml", "nc", "args", "names", "stride", "class_weights"])
         return {name: float(value) / seen for name, value in total.items()}
@@ -312,7 +309,6 @@ class _Loop:
     _prefix: FrozenPrefix | None = None
     _kept_s: float = 0.0
     _validating_s: float = 0.0
-    _validations_since_best: int = 0
 
     def _check_setup(self) -> None:
         """Refuse what ultralytics would only log: dropped images, missing augmentation."""
@@ -338,7 +334,6 @@ class _Loop:
             scaler=self.scaler.state_dict(),
             best_fitness=self._best_fitness,
             best_epoch=self._best_epoch,
-            validations_since_best=self._validations_since_best,
             schedule=self.schedule.as_dict(),
             finished=finished,
         )
@@ -354,7 +349,6 @@ class _Loop:
         if state.scaler:
             self.scaler.load_state_dict(state.scaler)
         self._best_fitness, self._best_epoch = state.best_fitness, state.best_epoch
-        self._validations_since_best = state.validations_since_best
         self.schedule.take_over(state.schedule)
         return state.epochs_done
 

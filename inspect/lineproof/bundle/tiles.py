@@ -14,24 +14,34 @@ from lineproof.settings import StrictModel
 _TASKS = frozenset(("detect", "segment"))
 
 
-class TilesSpec(StrictModel):
+class Tiled(StrictModel):
+    """What settings of tiles have in common: they say when they are no tiling."""
+
+    join: float = Field(
+        default=0.5, gt=0, le=1, description="least share of a cut piece that must lie in its continuation"
+    )
+
+    @property
+    def tiling(self) -> Tiling:
+        """The one definition of tiles that training and line share."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _is_tiling(self) -> Self:
+        try:
+            _ = self.tiling
+        except InputError as error:
+            raise ValueError(error.message) from None
+        return self
+
+
+class TilesSpec(Tiled):
     """Frames are cut into tiles of this size, each letterboxed to the model's input; sizes in frame pixels."""
 
     slice_width: int = Field(ge=LEAST_SIDE_PX, le=16384, description="pixels of the frame")
     slice_height: int = Field(ge=LEAST_SIDE_PX, le=16384, description="pixels of the frame")
     overlap_width: int = Field(ge=0, description="pixels that neighbours side by side share")
     overlap_height: int = Field(ge=0, description="pixels that neighbours one below the other share")
-    join: float = Field(
-        default=0.5, gt=0, le=1, description="least share of a cut piece that must lie in its continuation"
-    )
-
-    @model_validator(mode="after")
-    def _is_tiling(self) -> Self:
-        try:
-            self._tiling()
-        except InputError as error:
-            raise ValueError(error.message) from None
-        return self
 
     @classmethod
     def of(cls, tiling: Tiling) -> Self:
@@ -48,9 +58,6 @@ class TilesSpec(StrictModel):
     @property
     def tiling(self) -> Tiling:
         """The one definition of tiles that training and line share."""
-        return self._tiling()
-
-    def _tiling(self) -> Tiling:
         return Tiling((self.slice_width, self.slice_height), (self.overlap_width, self.overlap_height), join=self.join)
 
 
