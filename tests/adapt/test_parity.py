@@ -148,6 +148,17 @@ def test_shifted_masks_are_caught(segment):
         segment.check(Faulty(segment.engine(), after=shift), tolerance=NOISY_MASKS)
 
 
+def test_masks_that_cannot_reject_a_part_are_not_compared(segment):
+    def shift_the_weak(found: Detections) -> Detections:
+        strong = found.score >= 0.6
+        return replace(
+            found, masks=tuple(m if s else m.shift(6, 6) for m, s in zip(found.masks or (), strong, strict=True))
+        )
+
+    faulty = segment.check(Faulty(segment.engine(), after=shift_the_weak), tolerance=NOISY_MASKS)
+    assert faulty.mean_mask_iou == segment.check(segment.engine(), tolerance=NOISY_MASKS).mean_mask_iou
+
+
 def test_weights_that_changed_after_training_are_caught(detect):
     other = restless_network("detect")
     with torch.no_grad():
