@@ -28,14 +28,15 @@ from lineproof.atomic import write_json
 from lineproof.bundle.manifest import ClassThreshold, DatasetCard, Manifest, ParityReport
 from lineproof.bundle.open import Bundle
 from lineproof.bundle.precisions import PrecisionRow
-from lineproof.bundle.probes import Probe
 from lineproof.bundle.reduced_decoding import ReducedDecoding
 from lineproof.bundle.seal import seal
 from lineproof.bundle.tiles import TilesSpec
+from lineproof.bundle.training_images import TRAINING
 from lineproof.core import Detections, Sample
 from lineproof.core.threshold import Threshold
 from lineproof.data.dataset import Dataset
 from lineproof.data.subset import samples_of
+from lineproof.data.training_images import training_images
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.engine.spec import EngineSpec
 from lineproof.errors import InputError
@@ -111,7 +112,8 @@ def seal_run(
     reduced = measure_reduced_decoding(engine, samples, found, limits, progress)
     probes = choose_probes(engine, samples, thresholds, tiling=exported.tiles)
     manifest = _manifest(record, folder, exported, spec, dataset, thresholds, parity, evaluation, rows, reduced)
-    bundle = _seal(out, manifest, exported, probes, overwrite=overwrite)
+    seen = {TRAINING: training_images(dataset).to_json()}
+    bundle = seal(out, manifest, exported.onnx, probes, extras=seen, replace=overwrite)
     folder.update(status="sealed", validation=_figures(evaluation))
     return Sealed(bundle, evaluation, parity, thresholds)
 
@@ -179,10 +181,6 @@ def _manifest(
         reduced_decoding=reduced_decoding,
         evaluation={"split": "val", **_figures(evaluation)},
     )
-
-
-def _seal(out: Path, manifest: Manifest, exported: Exported, probes: tuple[Probe, ...], *, overwrite: bool) -> Bundle:
-    return seal(out, manifest, exported.onnx, probes, replace=overwrite)
 
 
 def _counts(dataset: Dataset) -> dict[str, int]:

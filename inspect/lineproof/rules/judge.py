@@ -73,9 +73,7 @@ def judge(detections: Detections, limits: tuple[Limit, ...]) -> Verdict:
     unsure: list[Reason] = []
     area = detections.area_px
     for limit in limits:
-        counts = (detections.class_id == limit.class_id) & (area >= limit.min_area_px2)
-        if limit.zones:
-            counts &= inside_any(detections.xyxy, [polygon for _, polygon in limit.zones])
+        counts = counts_for(limit, detections, area)
         sure = np.flatnonzero(counts & (detections.score >= limit.score))
         maybe = np.flatnonzero(counts & (detections.score >= limit.review_score))
         if sure.size > limit.max_count:
@@ -87,6 +85,14 @@ def judge(detections: Detections, limits: tuple[Limit, ...]) -> Verdict:
     if unsure:
         return Verdict(Decision.REVIEW, tuple(unsure))
     return Verdict(Decision.PASS)
+
+
+def counts_for(limit: Limit, detections: Detections, area_px: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which detections `(n,)` a limit is about: of its class, large enough and in one of its zones, of any score."""
+    counts = (detections.class_id == limit.class_id) & (area_px >= limit.min_area_px2)
+    if limit.zones:
+        counts &= inside_any(detections.xyxy, [polygon for _, polygon in limit.zones])
+    return np.asarray(counts)
 
 
 def _reasons(limit: Limit, rows: NDArray[np.intp], detections: Detections, threshold: float) -> list[Reason]:

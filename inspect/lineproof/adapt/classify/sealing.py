@@ -24,9 +24,11 @@ from lineproof.atomic import write_json
 from lineproof.bundle.manifest import ClassThreshold, DatasetCard, Manifest, ParityReport
 from lineproof.bundle.open import Bundle
 from lineproof.bundle.seal import seal
+from lineproof.bundle.training_images import TRAINING
 from lineproof.core import Sample
 from lineproof.core.threshold import Threshold
 from lineproof.data.dataset import Dataset
+from lineproof.data.training_images import training_images
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.proof.evaluate import detect_all
 from lineproof.proof.image_level import ImageEvaluation, evaluate_images
@@ -83,7 +85,8 @@ def seal_classifier(
     write_json(folder.parity, parity.model_dump(mode="json"))
     probes = choose_probes(engine, val, thresholds)
     manifest = _manifest(folder, dataset, exported, record, thresholds, parity, evaluation)
-    bundle = seal(folder.bundle, manifest, exported.onnx, probes)
+    seen = {TRAINING: training_images(dataset).to_json()}
+    bundle = seal(folder.bundle, manifest, exported.onnx, probes, extras=seen)
     return SealedClassifier(bundle, evaluation, parity, thresholds)
 
 
