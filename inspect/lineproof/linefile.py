@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +25,9 @@ class LineFile(StrictModel):
 
     name: str = Field(min_length=1, description="what the plant calls this line")
     bundle: Path = Field(description="the sealed bundle that decides")
+    require_proof: bool = Field(
+        default=False, description="ready only with a bundle that was proven under these rules and regions"
+    )
     provider: Literal["auto", "cpu", "openvino", "cuda", "tensorrt"] = Field(
         default="auto", description="required hardware; `auto` may fall back to the CPU and says so"
     )
@@ -34,6 +39,11 @@ class LineFile(StrictModel):
     rules: Rules = Field(default_factory=Rules, description="what is tolerated, per class")
     records: RecordSettings | None = Field(default=None, description="what to keep; default: nothing is recorded")
     serve: ServeSettings = Field(default_factory=ServeSettings, description="the HTTP door; default: loopback only")
+
+    @property
+    def proven_under(self) -> str:
+        """The tolerances that the bundle must be proven under; empty: none need be."""
+        return tolerance_digest(self.rules, self.regions) if self.require_proof else ""
 
 
 def load_line(path: Path) -> LineFile:
@@ -56,3 +66,12 @@ def line_digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def tolerance_digest(rules: Rules, regions: Sequence[Region] = ()) -> str:
+    """sha256 (hex) of what decides about a part beside the bundle: the rules, and where the line looks."""
+    told = {
+        "rules": rules.model_dump(mode="json"),
+        "regions": [region.model_dump(mode="json") for region in regions],
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

@@ -26,6 +26,7 @@ from lineproof.records.read import open_records
 from mjpeg_rig import Server, jpeg, picture, stall
 from tiny_bundle import CLASSES, part, tiny_bundle
 from tiny_classifier import classifier_bundle
+from tiny_proof import proven_bundle
 
 GOOD, BAD, UNSURE = part(), part((1, 2, (255, 0, 0))), part((1, 2, (180, 0, 0)))
 
@@ -278,3 +279,17 @@ def test_a_line_whose_rules_a_classifier_cannot_keep_does_not_start(plant, capsy
     code, _, err = call(capsys, plant(bundle=str(tmp_path / "sorter"), rules=rules))
     assert code == 2
     assert "rules.blue.zones: the bundle is a classifier" in err
+
+
+def test_a_line_may_require_a_proof(plant, tmp_path, capsys):
+    def run(**changes) -> int:
+        with pytest.raises(SystemExit) as left:
+            cli.main(["run", str(plant(require_proof=True, **changes)), "--quiet"])
+        return left.value.code
+
+    assert run() == 1
+    assert "not proven, and the line requires it" in capsys.readouterr().err
+    proven_bundle(tmp_path / "proven", load_line(tmp_path / "line.yaml").proven_under)
+    assert run(bundle="proven") == 0
+    assert run(bundle="proven", rules={"default": {"min_area_px2": 9}}) == 1
+    assert "proven under other tolerances" in capsys.readouterr().err

@@ -14,16 +14,18 @@ from pathlib import Path
 import httpx
 import pytest
 
+import lineproof.cli.serve as verb
 from lineproof.cli.serve import serve
-from lineproof.errors import InputError, SettingsError
+from lineproof.errors import GateError, InputError, SettingsError
 from serve.served import picture
+from tiny_bundle import tiny_bundle
 
 # The verb with a scripted engine in the bundle's place; argv: what loading does, then the verb's options as JSON.
 SCRIPT = """
 import json, sys
 from pathlib import Path
 import lineproof.cli.serve as verb
-from lineproof.errors import BundleError, EngineError
+from lineproof.errors import BundleError, EngineError, GateError
 from serve.served import Kept, SCRATCH, engine, loaded
 
 class Loud(Kept):
@@ -35,6 +37,8 @@ def load(plan):
         raise BundleError("part.bundle: model.onnx was changed after sealing", hint="copy it again")
     if sys.argv[1] == "no-card":
         raise EngineError("the CUDA provider is not there", hint="install the driver")
+    if sys.argv[1] == "unproven":
+        raise GateError("part.bundle: not proven, and the line requires it", hint="prove it")
     return loaded(engine(otherwise=SCRATCH))
 
 verb._load = load
@@ -112,17 +116,31 @@ def test_a_changed_bundle_ends_it_with_one_line():
     assert "Traceback" not in err
 
 
-def test_missing_hardware_leaves_it_up_and_not_ready():
+@pytest.mark.parametrize(
+    ("trouble", "reason", "remedy"),
+    [
+        ("no-card", "the CUDA provider is not there", "install the driver"),
+        ("unproven", "part.bundle: not proven, and the line requires it", "prove it"),
+    ],
+)
+def test_what_someone_can_mend_leaves_it_up_and_not_ready(trouble, reason, remedy):
     port = free_port()
-    process = start("no-card", "--port", str(port))
+    process = start(trouble, "--port", str(port))
     answer = wait_for(f"http://127.0.0.1:{port}/v1/health/ready", 503)
-    while "CUDA" not in answer.text:
+    while reason not in answer.text:
         answer = WIRE.get(f"http://127.0.0.1:{port}/v1/health/ready")
-    assert answer.json()["error"]["hint"] == "install the driver"
+    assert answer.json()["error"]["hint"] == remedy
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0
-    assert "NOT READY: the CUDA provider is not there – install the driver" in err
+    assert f"NOT READY: {reason} – {remedy}" in err
+
+
+def test_a_proof_required_by_the_line_file_is_asked_of_its_bundle(tmp_path):
+    tiny_bundle(tmp_path / "bundle")
+    (tmp_path / "line.yaml").write_text("{name: press-3, bundle: bundle, require_proof: true}")
+    with pytest.raises(GateError, match="not proven, and the line requires it"):
+        verb._load(verb._plan(tmp_path / "line.yaml", "cpu", {}))
 
 
 def test_the_token_of_the_environment_is_asked_for_and_never_shown():

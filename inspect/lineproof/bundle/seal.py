@@ -31,6 +31,11 @@ def seal(
     reserved = [name for name in (MANIFEST, SEAL) if name in content]
     if reserved:
         raise BundleError(f"{out}: {reserved[0]} is written by the seal itself", hint="give it another name")
+    return write_sealed(out, manifest, content, replace=replace)
+
+
+def write_sealed(out: Path, manifest: Manifest, content: Mapping[str, bytes], *, replace: bool) -> Bundle:
+    """Hash the files, write them with the manifest that names them, and open what was written."""
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
     text = Manifest.model_validate({**dict(manifest), "files": hashes}).to_json()
     line = f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}\n".encode()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lineproof.bundle.open import Bundle, open_bundle
+from lineproof.bundle.proof_file import require_proof
 from lineproof.core import Provenance
 from lineproof.core.decode import Reduce, whole
 from lineproof.engine.onnx_engine import OnnxEngine
@@ -77,14 +78,18 @@ def open_inspector(
     line_digest: str = "",
     *,
     regions: Sequence[Region] = (),
+    proven_under: str = "",
     callers: Callers = Callers(),
     heat: bool = False,
 ) -> tuple[Inspector, Bundle]:
     """Open, verify, warm up, replay the probes; only then is there an inspector.
 
-    With `heat`, which is for one caller, its engine is a `HeatEngine`.
+    With `heat`, which is for one caller, its engine is a `HeatEngine`. With `proven_under`, a digest of tolerances,
+    raises GateError unless the bundle was proven under them.
     """
     bundle = open_bundle(bundle_path)
+    if proven_under:
+        require_proof(bundle, proven_under)
     limits = bundle_limits(bundle, rules)  # before the engine: a wrong rule is reported at once
     engine = _engine(bundle, limits, provider, regions, callers, heat=heat)
     provenance = Provenance(

@@ -75,7 +75,12 @@ def _assemble(
             f"{path}: no `source`", hint="say where frames come from, e.g. source: {kind: camera, index: 0}"
         )
     inspector, _ = open_inspector(
-        settings.bundle, settings.rules, settings.provider, line_digest(path), regions=settings.regions
+        settings.bundle,
+        settings.rules,
+        settings.provider,
+        line_digest(path),
+        regions=settings.regions,
+        proven_under=settings.proven_under,
     )
     journal = None if settings.records is None else _journal(settings.records)
     if journal is not None:

@@ -96,6 +96,7 @@ class _Plan:
     records: RecordSettings | None = None
     line_digest: str = ""
     regions: tuple[Region, ...] = ()
+    proven_under: str = ""
 
     @property
     def callers(self) -> Callers:
@@ -139,6 +140,7 @@ def _plan(target: Path, provider: str | None, changes: dict[str, object]) -> _Pl
         records=line.records,
         line_digest=line_digest(target),
         regions=line.regions,
+        proven_under=line.proven_under,
     )
 
 
@@ -159,7 +161,13 @@ def _load(plan: _Plan) -> Loaded:
 
     callers = plan.callers
     inspector, bundle = open_inspector(
-        plan.bundle, plan.rules, plan.provider, plan.line_digest, regions=plan.regions, callers=callers
+        plan.bundle,
+        plan.rules,
+        plan.provider,
+        plan.line_digest,
+        regions=plan.regions,
+        proven_under=plan.proven_under,
+        callers=callers,
     )
     # A GPU is busy with one batch while the threads of the next one decode.
     threads = 2 * callers.max_batch if isinstance(inspector.engine, BatchingEngine) else callers.at_once
@@ -174,7 +182,13 @@ def _load_on_ray(plan: _Plan, fleet: RayFleet) -> Loaded:
     from lineproof.serve.readiness import Loaded
 
     inspector, bundle = open_on_ray(
-        fleet, plan.bundle, plan.rules, plan.provider, plan.line_digest, regions=plan.regions
+        fleet,
+        plan.bundle,
+        plan.rules,
+        plan.provider,
+        plan.line_digest,
+        regions=plan.regions,
+        proven_under=plan.proven_under,
     )
     threads = plan.settings.concurrency or fleet.at_once
     facts, reduce = _facts(plan, inspector, bundle), reduce_of(bundle, plan.regions)
@@ -215,12 +229,12 @@ class _Follower:
         """Called once, on the event loop."""
         import time
 
-        from lineproof.errors import EngineError
+        from lineproof.errors import EngineError, GateError
         from lineproof.serve.readiness import State
 
         if now.state is State.READY:
             _say(f"ready after {time.monotonic() - self.started_s:.1f} s")
-        elif isinstance(now.error, EngineError):
+        elif isinstance(now.error, EngineError | GateError):
             _say(f"NOT READY: {now.reason} – {now.hint or 'mend it and start again'}")  # health says so, until mended
         elif self.server is not None:
             self.error = now.error

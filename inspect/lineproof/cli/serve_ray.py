@@ -66,15 +66,19 @@ def open_on_ray(
     line_digest: str = "",
     *,
     regions: Sequence[Region] = (),
+    proven_under: str = "",
 ) -> tuple[Inspector, Bundle]:
     """As `open_inspector`, the engine in every replica; what the door says about the bundle is verified here too."""
     from lineproof import __version__
     from lineproof.bundle.open import open_bundle
+    from lineproof.bundle.proof_file import require_proof
     from lineproof.cli.assemble import bundle_limits
     from lineproof.core import Provenance
     from lineproof.inspector import Inspector
 
     bundle = open_bundle(bundle_path.absolute())
+    if proven_under:
+        require_proof(bundle, proven_under)
     limits = bundle_limits(bundle, rules)  # before Ray: a wrong rule is reported at once
     plan = ReplicaPlan(bundle.path, bundle.digest, rules, tuple(regions), provider, __version__)
     engine = fleet.deploy(partial(build_replica, plan))
