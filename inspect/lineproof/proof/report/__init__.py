@@ -1,0 +1,1 @@
+"""The acceptance report: one page that loads nothing, and its PDF."""
