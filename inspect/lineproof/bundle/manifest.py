@@ -76,6 +76,12 @@ class ClassThreshold(StrictModel):
         return self
 
 
+class ZoneThreshold(ClassThreshold):
+    """The operating point of one class in one zone; only for a line that draws the zone the same."""
+
+    polygon: tuple[tuple[float, float], ...] = Field(min_length=3, description="corners [x, y] in frame pixels")
+
+
 class BaseWeights(StrictModel):
     """Where the network's knowledge came from, and under which licence."""
 
@@ -133,6 +139,9 @@ class Manifest(StrictModel):
     )
     precision: Precision = Field(default="fp32", description="of the arithmetic that passed the parity gate")
     thresholds: dict[str, ClassThreshold] = Field(description="operating point by class name")
+    zone_thresholds: dict[str, ZoneThreshold] = Field(
+        default_factory=dict, description="by class@zone of the line it was proven for; default: none of their own"
+    )
     score_floor: Score = Field(description="the engine keeps what is above; the rules decide")
     nms_iou: Score = Field(description="boxes of one class that overlap more are one; classifier: 1")
     max_detections: int = Field(ge=1, le=10_000, description="the surest ones kept of one image; classifier: all")
@@ -179,7 +188,7 @@ class Manifest(StrictModel):
         if set(self.thresholds) != set(self.classes):
             odd = sorted(set(self.thresholds) ^ set(self.classes))
             raise ValueError(f"thresholds: must name exactly the classes; look at {odd[0]!r}")
-        for name, threshold in self.thresholds.items():
+        for name, threshold in {**self.thresholds, **self.zone_thresholds}.items():
             if threshold.review_score < self.score_floor:
                 raise ValueError(f"thresholds.{name}: {threshold.review_score} is below score_floor {self.score_floor}")
         if len({name.casefold() for name in self.files}) != len(self.files):

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineproof.bundle.manifest import Manifest
 from lineproof.bundle.open import Bundle, open_bundle
 from lineproof.bundle.proof_file import require_proof
 from lineproof.core import Provenance
 from lineproof.core.decode import Reduce, whole
+from lineproof.core.threshold import Threshold
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.engine.probes import replay_probes
 from lineproof.engine.providers import GPU_PROVIDERS
@@ -18,7 +20,7 @@ from lineproof.engine.regions import Region, RegionEngine
 from lineproof.engine.tiling import CPU_BATCH, GPU_BATCH
 from lineproof.inspector import Inspector
 from lineproof.ports import Engine
-from lineproof.rules.judge import Limit, compile_limits
+from lineproof.rules.judge import Limit, at_zone_thresholds, compile_limits
 from lineproof.rules.tolerance import Rules
 from lineproof.rules.whole_frame import check_whole_frame
 
@@ -43,7 +45,22 @@ def bundle_limits(bundle: Bundle, rules: Rules) -> tuple[Limit, ...]:
     manifest = bundle.manifest
     if manifest.task == "classify":
         check_whole_frame(rules)
-    return compile_limits(rules, manifest.classes, manifest.operating_point, manifest.score_floor)
+    limits = compile_limits(rules, manifest.classes, manifest.operating_point, manifest.score_floor)
+    return at_zone_thresholds(limits, _zone_thresholds(manifest, rules))
+
+
+def _zone_thresholds(manifest: Manifest, rules: Rules) -> dict[str, Threshold]:
+    """What the bundle says of zones: where the line draws them the same, and sets no threshold itself."""
+    found = {}
+    for name in manifest.classes:
+        tolerance = rules.classes.get(name, rules.default)
+        if tolerance.score is not None or tolerance.review_score is not None:
+            continue
+        for zone in tolerance.zones:
+            own = manifest.zone_thresholds.get(f"{name}@{zone}")
+            if own is not None and own.polygon == tuple(rules.zones[zone].polygon):
+                found[f"{name}@{zone}"] = Threshold(own.score, own.review_score)
+    return found
 
 
 def reduce_of(bundle: Bundle, regions: Sequence[Region]) -> Reduce:

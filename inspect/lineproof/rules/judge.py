@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,28 @@ def _limit(
         min_area = max(min_area, tolerance.min_area_mm2 / rules.mm_per_px**2)
     zones = tuple((zone, np.array(rules.zones[zone].polygon, np.float32)) for zone in tolerance.zones)
     return Limit(name, class_id, score, review, min_area, tolerance.max_count, zones)
+
+
+def per_zone(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
+    """The same limits with each zone by itself, named class@zone, where that decides the same: no count is shared."""
+    split: list[Limit] = []
+    for limit in limits:
+        if limit.max_count == 0 and limit.zones:
+            split += [replace(limit, name=f"{limit.name}@{zone[0]}", zones=(zone,)) for zone in limit.zones]
+        else:
+            split.append(limit)
+    return tuple(split)
+
+
+def at_zone_thresholds(limits: tuple[Limit, ...], thresholds: Mapping[str, Threshold]) -> tuple[Limit, ...]:
+    """Limits with a threshold of their own for some zones, by class@zone; unchanged where there is none."""
+    if not thresholds:
+        return limits
+    return tuple(
+        replace(limit, score=own.score, review_score=own.review_score)
+        for limit in per_zone(limits)
+        for own in [thresholds.get(limit.name, Threshold(limit.score, limit.review_score))]
+    )
 
 
 def judge(detections: Detections, limits: tuple[Limit, ...]) -> Verdict:
