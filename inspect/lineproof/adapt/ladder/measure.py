@@ -12,7 +12,7 @@ from lineproof.adapt.ladder.resample import draw_groups
 from lineproof.bundle.open import Bundle
 from lineproof.core import Detections, Sample
 from lineproof.engine.onnx_engine import OnnxEngine
-from lineproof.proof.average_precision import average_precision, known_figure
+from lineproof.proof.average_precision import Scored, known_figure
 from lineproof.proof.evaluate import detect_all, evaluate
 from lineproof.rules.judge import compile_limits
 from lineproof.rules.tolerance import Rules
@@ -62,9 +62,9 @@ def _drawn(
 ) -> tuple[float | None, ...]:
     """mAP50-95 on groups drawn anew, MAP_DRAWS times."""
     counts, group_of = draw_groups([sample.group for sample in samples], MAP_DRAWS, seed)
+    scored = Scored.of(samples, found, masks=masks)
     figures = []
     for times in counts:
         rows = np.repeat(np.arange(len(samples)), times[group_of]).tolist()
-        chosen, seen = [samples[row] for row in rows], [found[row] for row in rows]
-        figures.append(known_figure(average_precision(chosen, seen, classes, masks=masks).ap50_95))
+        figures.append(known_figure(scored.precision(classes, rows).ap50_95))
     return tuple(None if value is None else round(value, 6) for value in figures)
