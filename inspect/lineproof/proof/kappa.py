@@ -96,7 +96,7 @@ def _interval(value: float, margin: float, parts: float, confidence: float) -> I
     """
     z2 = float(norm.ppf((1 + confidence) / 2)) ** 2
     odds = margin / (1 - margin)
-    least = -min(odds, 1 / odds)  # below it a cell of the table would be negative
+    least = min(value, -min(odds, 1 / odds))  # below it a cell of the table would be negative; min for rounding
 
     def contradiction(kappa: float) -> float:
         spread = (1 - kappa) * (1 - 2 * kappa) + kappa * (2 - kappa) / (2 * margin * (1 - margin))
