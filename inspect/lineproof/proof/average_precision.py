@@ -14,7 +14,6 @@ from faster_coco_eval.core import mask as rle
 
 from lineproof.core import Detections, Sample
 
-
 MAX_DETECTIONS = 100  # of a class on an image, as COCO counts
 
 

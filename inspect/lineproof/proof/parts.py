@@ -70,14 +70,14 @@ def parts_of(
     unit: Unit = "part",
     fusion: Fusion = Fusion(),
 ) -> Parts:
-    """One row a part, in the order of first appearance; a part is bad when one of its images shows a defect.
+    """One row a part, in the order of first appearance; bad is what the line's limits do not tolerate on any image.
 
     With `unit="image"` every image counts as a part – the same part shown again – and its group says what is resampled
     together.
     """
     by_image = np.array([_scores(detections, limits) for detections in found], np.float64)
     by_image = by_image.reshape(len(samples), len(limits))
-    bad = np.array([not sample.ok for sample in samples], np.bool_)
+    bad = np.array([any(_scores(sample.truth, limits)) for sample in samples], np.bool_)
     _, group = np.unique([sample.group for sample in samples], return_inverse=True)
     columns = tuple(limit.name for limit in limits)
     if unit == "image":

@@ -1,0 +1,80 @@
+"""The defects of a split that the line must not tolerate, one row each, and whether the line saw them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineproof.core import Detections
+from lineproof.proof.matching import Matches, Rule, match_all
+from lineproof.proof.parts import Parts
+from lineproof.proof.seen import Seen
+from lineproof.rules.judge import Limit, counts_for
+
+Bools = NDArray[np.bool_]
+
+# Detections were filtered by the line's own thresholds before they are matched: every one left counts.
+ANY_SCORE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Defects:
+    """Every defect of a part once: of several views of it, those of the first that shows any."""
+
+    matches: Matches
+    limit: tuple[str, ...]  # (n,) the limit that a defect falls under: class, or class@zone
+    image: NDArray[np.int64]  # (n,) row of the image among those seen
+    scores: NDArray[np.float32]  # (n,) of the surest detection that fits, at any threshold; 0: none at all
+
+    @property
+    def seen(self) -> Bools:
+        """Which defects `(n,)` stop their part."""
+        return self.matches.hit(ANY_SCORE)
+
+
+def defects_of(
+    seen: Seen,
+    parts: Parts,
+    limits: tuple[Limit, ...],
+    *,
+    rule: Rule,
+    class_matters: bool = True,
+    mm_per_px: float | None = None,
+) -> Defects:
+    """Match what is there with what stops a part at these limits."""
+    rows = [_first_view(part, seen, limits) for part in parts.images]
+    truth = [_counting(seen.samples[row].truth, limits) for row in rows]
+    names = [name for row in rows for name in _limit_names(seen.samples[row].truth, limits)]
+    stopping = [_counting(seen.found[row], limits, thresholds=True) for row in rows]
+    found = [seen.found[row] for row in rows]
+    options = {"rule": rule, "class_matters": class_matters, "mm_per_px": mm_per_px}
+    matches = match_all(truth, stopping, **options)
+    at_any = match_all(truth, found, **options)
+    return Defects(matches, tuple(names), np.array(rows, np.int64)[matches.defect_image], at_any.hit_score)
+
+
+def _first_view(part: NDArray[np.int64], seen: Seen, limits: tuple[Limit, ...]) -> int:
+    """The image of a part that its defects are counted on: the first that shows one."""
+    showing = (int(row) for row in part if len(_counting(seen.samples[row].truth, limits)))
+    return next(showing, int(part[0]))
+
+
+def _counting(detections: Detections, limits: tuple[Limit, ...], *, thresholds: bool = False) -> Detections:
+    rows = np.zeros(len(detections), np.bool_)
+    area = detections.area_px
+    for limit in limits:
+        counts = counts_for(limit, detections, area)
+        rows |= counts & (detections.score >= limit.review_score) if thresholds else counts
+    return detections[rows]
+
+
+def _limit_names(truth: Detections, limits: tuple[Limit, ...]) -> Sequence[str]:
+    area = truth.area_px
+    names = [""] * len(truth)
+    for limit in limits:
+        for row in np.flatnonzero(counts_for(limit, truth, area)):
+            names[row] = names[row] or limit.name
+    return [name for name in names if name]
