@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lineproof.adapt import presets
+from lineproof import presets
 from lineproof.adapt.augment import load_augmentation
-from lineproof.adapt.presets import find_preset, preset_names
 from lineproof.adapt.recipe import Geometry, Recipe, load_recipe, with_changes
 from lineproof.errors import SettingsError
+from lineproof.presets import find_preset, preset_names
 
 REPO = Path(__file__).resolve().parents[2]
 RECIPES = sorted((REPO / "configs" / "recipes").glob("*.yaml"))

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from lineproof.adapt.augment import Augmentation, load_augmentation
-from lineproof.adapt.presets import preset_names
 from lineproof.adapt.visibility_check import _surely_more, check_visible, measure, sample_views
 from lineproof.data.dataset import Dataset
 from lineproof.data.importer import ImportOptions, import_dataset
 from lineproof.errors import GateError
+from lineproof.presets import preset_names
 
 
 def asked(*transforms: dict) -> Augmentation:

@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lineproof.adapt.presets import find_preset
 from lineproof.adapt.stages import Stage, check_shares
 from lineproof.bundle.tiles import Tiled
 from lineproof.core.tiles import Tiling
+from lineproof.presets import find_preset
 from lineproof.settings import StrictModel, load_settings, parse_settings
 
 STRIDE = 32  # of the coarsest grid of the network

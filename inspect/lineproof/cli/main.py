@@ -9,7 +9,7 @@ import typer
 import typer.main
 
 from lineproof import __version__
-from lineproof.cli import bundle, data, records
+from lineproof.cli import bundle, data, prove, records
 from lineproof.cli.bench import bench
 from lineproof.cli.compare import compare
 from lineproof.cli.curve import curve
@@ -40,6 +40,7 @@ app.command()(curve)
 app.command()(compare)
 app.command()(export)
 app.command()(evaluate)
+app.add_typer(prove.app)
 app.command()(inspect)
 app.command()(bench)
 app.command()(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +29,8 @@ class Claims:
         """The claim, to be read aloud."""
         return " ".join(
             (
-                _sentence("bad parts pass", "passed", "bad", self.escape, confidence),
-                _sentence("good parts are stopped", "did", "good", self.overkill, confidence),
+                _sentence("bad parts pass", "did", "bad", self.escape, confidence),
+                _sentence("good parts are stopped", "were", "good", self.overkill, confidence),
             )
         )
 
@@ -56,13 +57,19 @@ def claims_of(parts: Parts, decisions: tuple[Decision, ...]) -> Claims:
     )
 
 
+def percent_up(share: float) -> str:
+    """A bound in per cent with three figures, rounded up: a claim must not be smaller than what was shown."""
+    if share <= 0:
+        return "0 %"
+    digits = 2 - math.floor(math.log10(100 * share))
+    return f"{math.ceil(100 * share * 10**digits - 1e-9) / 10**digits:.{max(digits, 0)}f} %"
+
+
 def _sentence(what: str, did: str, kind: str, rate: Counted, confidence: float) -> str:
     if rate.of == 0:
-        return f"Whether {what} cannot be said: there was no {kind} part."
+        return f"How many {what} cannot be said: there was no {kind} part."
     upper = rate.upper(confidence)
     seen = f"{rate.count} of {rate.of} {did}"
     if upper >= 1:
         return f"How many {what} is not demonstrated: {seen}."
-    return f"At most {upper:.2g} of {what}, with {confidence:.0%} confidence: {seen}.".replace(
-        f"{upper:.2g} of", f"{100 * upper:.3g} % of"
-    )
+    return f"At most {percent_up(upper)} of {what}, with {confidence:.0%} confidence: {seen}."

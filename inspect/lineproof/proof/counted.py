@@ -30,6 +30,13 @@ class Counted:
         high = 1.0 if self.count == self.of else float(beta.ppf(0.975, hits + 1, rest))
         return Interval(low, high)
 
+    def upper(self, confidence: float) -> float:
+        """One-sided bound on effective numbers; 1 of nothing."""
+        if self.count == self.of:
+            return 1.0
+        hits = self.count * self.effective / self.of
+        return float(beta.ppf(confidence, hits + 1, self.effective - hits))
+
     def __str__(self) -> str:
         if self.of == 0:
             return "no such parts: cannot be measured"

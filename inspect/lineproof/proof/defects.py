@@ -50,9 +50,8 @@ def defects_of(
     names = [name for row in rows for name in _limit_names(seen.samples[row].truth, limits)]
     stopping = [_counting(seen.found[row], limits, thresholds=True) for row in rows]
     found = [seen.found[row] for row in rows]
-    options = {"rule": rule, "class_matters": class_matters, "mm_per_px": mm_per_px}
-    matches = match_all(truth, stopping, **options)
-    at_any = match_all(truth, found, **options)
+    matches = match_all(truth, stopping, rule=rule, class_matters=class_matters, mm_per_px=mm_per_px)
+    at_any = match_all(truth, found, rule=rule, class_matters=class_matters)
     return Defects(matches, tuple(names), np.array(rows, np.int64)[matches.defect_image], at_any.hit_score)
 
 

@@ -63,7 +63,12 @@ def pod_figure(pods: Sequence[Pod], title: str = "Probability of detection") -> 
     }
     if handles:
         figure.legend(
-            handles.values(), handles, loc="outside lower left", ncols=3 if columns == 1 else 5, fontsize=8, frameon=False
+            handles.values(),
+            handles,
+            loc="outside lower left",
+            ncols=3 if columns == 1 else 5,
+            fontsize=8,
+            frameon=False,
         )
     return figure
 

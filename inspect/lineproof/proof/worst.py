@@ -37,8 +37,8 @@ def worst_of(parts: Parts, decisions: tuple[Decision, ...], defects: Defects, un
     """Escapes by the size of their largest defect, overkill by the score that caused it."""
     largest = _largest_defect(parts, defects)
     passed = np.array([decision is Decision.PASS for decision in decisions], np.bool_)
-    escapes = [_escape(parts, row, largest[row], defects, unit) for row in np.flatnonzero(parts.bad & passed)]
-    overkill = [_overkill(parts, row, decisions[row]) for row in np.flatnonzero(~parts.bad & ~passed)]
+    escapes = [_escape(parts, row, largest[row], defects, unit) for row in np.flatnonzero(parts.bad & passed).tolist()]
+    overkill = [_overkill(parts, row, decisions[row]) for row in np.flatnonzero(~parts.bad & ~passed).tolist()]
     return Worst(_sorted(escapes), _sorted(overkill), _sorted(_suspects(parts, largest, defects, unit)))
 
 

@@ -10,8 +10,8 @@ from ultralytics.data.augment import Albumentations, v8_transforms
 from ultralytics.utils import DEFAULT_CFG, IterableSimpleNamespace
 
 from lineproof.adapt.augment import Augmentation, check_installed, load_augmentation
-from lineproof.adapt.presets import preset_names
 from lineproof.errors import GateError, SettingsError
+from lineproof.presets import preset_names
 
 
 def as_the_trainer_builds_it(asked: Augmentation | None) -> SimpleNamespace:

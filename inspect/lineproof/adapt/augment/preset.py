@@ -6,7 +6,7 @@ import albumentations as A  # noqa: N812 (its own documentation calls it so)
 from pydantic import Field
 
 from lineproof.adapt.augment.steps import Step
-from lineproof.adapt.presets import find_preset
+from lineproof.presets import find_preset
 from lineproof.settings import StrictModel, load_settings
 
 

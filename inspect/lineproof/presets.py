@@ -7,9 +7,9 @@ from typing import Literal
 
 from lineproof.errors import SettingsError
 
-Kind = Literal["recipes", "augment"]
+Kind = Literal["recipes", "augment", "acceptance"]
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parent
 _HOMES = (_PACKAGE / "_configs", _PACKAGE.parent.parent / "configs")
 
 
