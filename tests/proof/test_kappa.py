@@ -132,12 +132,12 @@ def test_a_judge_with_one_verdict_agrees_by_chance_and_no_error_is_claimed():
 )
 @pytest.mark.parametrize("parts", [50, 150])
 def test_the_interval_keeps_its_promise(value, margin, bias, parts):
-    """95 % intervals of 1,000 drawn studies; κ ± z·se covers 26 % to 96 % in the same studies."""
+    """95 % intervals of 600 drawn studies; κ ± z·se covers 26 % to 96 % of them."""
     first, second = margin + bias, margin - bias
     chance = first * second + (1 - first) * (1 - second)
     both = (chance + value * (1 - chance) + first + second - 1) / 2
     cells = [both, first - both, second - both, 1 - first - second + both]
-    drawn = np.random.default_rng(0).multinomial(parts, cells, 1000)
+    drawn = np.random.default_rng(0).multinomial(parts, cells, 600)
     held = low_held = studies = 0
     for table, times in zip(*np.unique(drawn, axis=0, return_counts=True), strict=True):
         interval = cohen_kappa(table.reshape(2, 2)).interval
@@ -146,7 +146,7 @@ def test_the_interval_keeps_its_promise(value, margin, bias, parts):
             held += times * (interval.low <= value <= interval.high)
             low_held += times * (interval.low <= value)
     assert held / studies > 0.925
-    assert low_held / studies > 0.955  # what a promise of agreement rests on
+    assert low_held / studies > (0.965 if value else 0.94)  # what a promise of agreement rests on
 
 
 @pytest.mark.parametrize(
