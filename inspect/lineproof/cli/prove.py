@@ -17,7 +17,7 @@ _FIRST = "bundle"
 class _BundleFirst(TyperGroup):
     """`prove BUNDLE DATASET` is `prove bundle BUNDLE DATASET`: what is no verb is the bundle."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 (typer keeps its click to itself)
         """Put the verb in front where it was left out."""
         if args and args[0] not in {*self.commands, "--help"}:
             args = [_FIRST, *args]

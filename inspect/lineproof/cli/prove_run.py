@@ -34,6 +34,7 @@ from lineproof.presets import find_preset
 from lineproof.proof.acceptance import ALL, Acceptance, Question, accept, choose_point
 from lineproof.proof.answer import NotDemonstrated
 from lineproof.proof.counted import Counted
+from lineproof.proof.defects import stopping
 from lineproof.proof.evaluate import align_classes, as_one_class
 from lineproof.proof.report.facts import VOID_WHEN, About, Card, page_facts
 from lineproof.proof.report.page import render
@@ -148,8 +149,8 @@ def prove(bundle: Path, dataset: Path, asked: Asked) -> Proven:
         looks[-1].by,
         notes,
         answers,
-        _cards(acceptance.worst.escapes, look.seen),
-        _cards(acceptance.worst.overkill, look.seen),
+        _cards(acceptance.worst.escapes, look.seen, point.limits),
+        _cards(acceptance.worst.overkill, look.seen, point.limits),
         rests_on,
     )
     facts = proof("").model_dump(mode="json") | {"bundle": sealed.digest, "notes": notes, "yes": True}
@@ -353,19 +354,16 @@ def _rests_on(bundle: Bundle, proof: ProofFile, subject: _Subject) -> list[tuple
     ]
 
 
-def _cards(parts: Sequence[PartToSee], seen: Seen) -> list[Card]:
-    return [
-        Card(
-            part.part,
-            part.words,
-            as_data_url(
-                judged_picture(
-                    read_image(seen.samples[part.image].image), seen.samples[part.image].truth, seen.found[part.image]
-                )
-            ),
-        )
-        for part in parts[:_CARDS]
-    ]
+def _cards(parts: Sequence[PartToSee], seen: Seen, limits: tuple[Limit, ...]) -> list[Card]:
+    cards = []
+    for part in parts[:_CARDS]:
+        sample, found = seen.samples[part.image], seen.found[part.image]
+        shown = stopping(found, limits)
+        if not len(shown):  # what came nearest to stopping it
+            shown = found[:1]
+        picture = judged_picture(read_image(sample.image), sample.truth, shown)
+        cards.append(Card(part.part, part.words, as_data_url(picture)))
+    return cards
 
 
 def _write(out: Path, page: Mapping[str, object], facts: Mapping[str, object]) -> tuple[Path, ...]:

@@ -48,9 +48,9 @@ def defects_of(
     rows = [_first_view(part, seen, limits) for part in parts.images]
     truth = [_counting(seen.samples[row].truth, limits) for row in rows]
     names = [name for row in rows for name in _limit_names(seen.samples[row].truth, limits)]
-    stopping = [_counting(seen.found[row], limits, thresholds=True) for row in rows]
+    at_limits = [stopping(seen.found[row], limits) for row in rows]
     found = [seen.found[row] for row in rows]
-    matches = match_all(truth, stopping, rule=rule, class_matters=class_matters, mm_per_px=mm_per_px)
+    matches = match_all(truth, at_limits, rule=rule, class_matters=class_matters, mm_per_px=mm_per_px)
     at_any = match_all(truth, found, rule=rule, class_matters=class_matters)
     return Defects(matches, tuple(names), np.array(rows, np.int64)[matches.defect_image], at_any.hit_score)
 
@@ -61,13 +61,21 @@ def _first_view(part: NDArray[np.int64], seen: Seen, limits: tuple[Limit, ...]) 
     return next(showing, int(part[0]))
 
 
-def _counting(detections: Detections, limits: tuple[Limit, ...], *, thresholds: bool = False) -> Detections:
+def stopping(found: Detections, limits: tuple[Limit, ...]) -> Detections:
+    """The detections of an image that reach the threshold of a limit: those for which its part does not pass."""
+    return found[_counts(found, limits, [limit.review_score for limit in limits])]
+
+
+def _counting(truth: Detections, limits: tuple[Limit, ...]) -> Detections:
+    return truth[_counts(truth, limits, [0.0] * len(limits))]
+
+
+def _counts(detections: Detections, limits: tuple[Limit, ...], least: Sequence[float]) -> Bools:
     rows = np.zeros(len(detections), np.bool_)
     area = detections.area_px
-    for limit in limits:
-        counts = counts_for(limit, detections, area)
-        rows |= counts & (detections.score >= limit.review_score) if thresholds else counts
-    return detections[rows]
+    for limit, score in zip(limits, least, strict=True):
+        rows |= counts_for(limit, detections, area) & (detections.score >= score)
+    return rows
 
 
 def _limit_names(truth: Detections, limits: tuple[Limit, ...]) -> Sequence[str]:

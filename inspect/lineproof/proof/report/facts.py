@@ -169,7 +169,7 @@ def _pod(acceptance: Acceptance, question: Question) -> dict[str, Any] | None:
     together = pods[ALL]
     if not together.found.of:
         return None
-    panels = [together, *(pod for name, pod in pods.items() if name != ALL and len(pods) > 2)]
+    panels = [together, *(pod for name, pod in pods.items() if name != ALL and pod.curve and len(pods) > 2)]
     size = "not demonstrated" if together.a90_95 is None else f"{together.a90_95:.3g} {together.unit}"
     words = f"Defects of {size} and more are found with a probability of at least 90 %, with 95 % confidence."
     if together.a90_95 is None:
