@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # A system that is five times as good as the claim passes the plan without a miss in about half of all trials.
 _AS_GOOD_AS = 0.2
 _ESCAPE = 0.01
+_APART = 1.25  # 0.2 % against 0.25 % is accepted after 5,876 parts without a miss at the earliest
 _PPM_NEEDS = "give both, for example --ppm 100 --prior 0.02"
 
 
@@ -74,7 +75,7 @@ def plan(
         "plans": [row.as_dict() for row in rows],
         "risk_when_topping_up": round(one_by_one, 4),
     }
-    text = [_shipping(ppm, prior, target)] if ppm is not None and prior is not None else []
+    text = [_shipping(ppm, prior, overkill or 0.0, target)] if ppm is not None and prior is not None else []
     text += [
         f"To prove, with {_percent(confidence)} confidence, that at most {_percent(target)} of bad parts pass:",
         "",
@@ -121,8 +122,10 @@ def sequential(
 
     for name, value in (("--good", good), ("--bad", bad), ("--confidence", confidence)):
         _rate(name, value)
-    if good >= bad:
-        raise InputError(f"--good {good:g}: expected less than --bad {bad:g}")
+    if good * _APART > bad:
+        raise InputError(
+            f"--good {good:g}, --bad {bad:g}: too close to tell apart", hint=f"--bad at least {_APART:g} times --good"
+        )
     if confidence <= 0.5:
         raise InputError(f"--confidence {confidence:g}: expected more than 0.5", hint="0.95 for 95 %")
     parts = read_log(log)
@@ -177,10 +180,11 @@ def _rate(name: str, value: float) -> float:
     return value
 
 
-def _shipping(ppm: float | None, prior: float | None, target: float) -> str:
+def _shipping(ppm: float, prior: float, overkill: float, target: float) -> str:
+    rejected = f" and {_percent(overkill)} of good ones rejected" if overkill else ""
     return (
-        f"At most {ppm:g} bad parts per million shipped, with {_percent(prior or 0)} bad parts made: "
-        f"at most {_percent(target)} of them may pass.\n"
+        f"At most {ppm:g} bad parts per million shipped, with {_percent(prior)} bad parts made{rejected}: "
+        f"at most {_percent(target)} of the bad ones may pass.\n"
     )
 
 
