@@ -67,8 +67,6 @@ def choose_operating_point(
         raise ValueError(f"columns: expected {score.shape[1]} different names, got {list(columns)}")
     if not 0 < score_floor < 1:
         raise ValueError(f"score_floor: expected a value between 0 and 1, got {score_floor}")
-    if review is not None and bad.all():
-        raise InputError("review budget: no good parts to count the share on", hint="add some to the calibration parts")
     if isinstance(ask, Costs):
         return _cheapest(parts, columns, ask, review, score_floor, seed)
     return _on_target(parts, columns, ask, review, score_floor, seed)
@@ -181,8 +179,10 @@ def _sure(
     parts: Parts, family: Family, level: F64, at: float, limits: Steps, review: ReviewBudget, prior: float | None
 ) -> Steps:
     """The highest thresholds of a sure verdict that leave no more parts in the band than the budget allows."""
+    if parts.bad.all():
+        raise InputError("review budget: no good parts to count the share on", hint="add some to the calibration parts")
     weight = np.full(len(parts), 1 / len(parts))
-    if prior is not None and parts.bad.any():
+    if prior is not None:
         weight = np.where(parts.bad, prior / parts.bad.sum(), (1 - prior) / (~parts.bad).sum())
     rejected = level >= at
     order = np.argsort(level[rejected], kind="stable")
