@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from aiag_study import aiag_study
-from lineproof.cli.prove_agree import agree, study
+from lineproof.cli.prove.agree import agree, study
 from lineproof.errors import InputError
 
 app = typer.Typer()

@@ -4,7 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from lineproof.cli.prove_plan import plan, sequential
+from lineproof.cli.prove.plan import plan, sequential
 from lineproof.errors import InputError
 
 app = typer.Typer()

@@ -52,6 +52,10 @@ class Parts:
         """Which parts `(n,)` reach the threshold of a column; compared in float32, as the line does."""
         return np.asarray((self.score.astype(np.float32) >= np.asarray(threshold, np.float32)).any(axis=1))
 
+    def passed(self, limits: Sequence[Limit]) -> NDArray[np.bool_]:
+        """Which parts `(n,)` pass at limits that are the columns."""
+        return ~self.rejected([limit.review_score for limit in limits])
+
     def decisions(self, thresholds: Sequence[Threshold]) -> tuple[Decision, ...]:
         """FAIL, REVIEW or PASS of each part, at one threshold a column."""
         fails = self.rejected([t.score for t in thresholds])

@@ -62,7 +62,7 @@ class About:
 
 
 def page_facts(acceptance: Acceptance, question: Question, about: About) -> dict[str, Any]:
-    """What `page.html.j2` asks for."""
+    """What `acceptance.html.j2` asks for."""
     claims = acceptance.claims
     return {
         "title": f"Acceptance report: {about.bundle_name}",

@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import jinja2
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Page = Literal["acceptance", "comparison"]
+
 _DPI = 160  # sharp in print at half the width of A4
 
 
-def render(facts: Mapping[str, Any]) -> str:
+def render(page: Page, facts: Mapping[str, Any]) -> str:
     """The page; a fact that is missing is a mistake, never an empty place."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lineproof.proof.report", "."),
@@ -23,7 +25,7 @@ def render(facts: Mapping[str, Any]) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    return environment.get_template("page.html.j2").render(facts)
+    return environment.get_template(f"{page}.html.j2").render(facts)
 
 
 def plot_url(figure: Figure) -> str:

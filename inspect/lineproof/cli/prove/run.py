@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineproof import __version__
 from lineproof.atomic import write_json, write_text
 from lineproof.bundle.manifest import MODEL
-from lineproof.bundle.open import Bundle, open_bundle
+from lineproof.bundle.open import Bundle
 from lineproof.bundle.proof_file import Look as TestLook
-from lineproof.bundle.proof_file import ProofFile, ProvenOn, RateClaim, read_proof
+from lineproof.bundle.proof_file import ProofFile, ProvenOn, RateClaim
 from lineproof.bundle.seal_proof import seal_proof
-from lineproof.bundle.training_images import TrainingImages
-from lineproof.cli.assemble import bundle_limits, ready_engine
 from lineproof.cli.output import messages
-from lineproof.cli.prove_look import Look, look_at, refuse_known
-from lineproof.core import Sample
+from lineproof.cli.prove.subject import Subject, look_words, open_subject
 from lineproof.core.decode import read_image
-from lineproof.data.dataset import Dataset, open_dataset
+from lineproof.data.dataset import open_dataset
 from lineproof.data.judged_picture import as_data_url, judged_picture
-from lineproof.data.looks import joined, parts_hash, read_looks, write_looks
-from lineproof.data.subset import samples_of
-from lineproof.engine.regions import Region, RegionEngine
 from lineproof.errors import InputError
-from lineproof.linefile import load_line, tolerance_digest
-from lineproof.ports import Engine
 from lineproof.presets import find_preset
 from lineproof.proof.acceptance import ALL, Acceptance, Question, accept, choose_point
 from lineproof.proof.answer import NotDemonstrated
 from lineproof.proof.counted import Counted
 from lineproof.proof.defects import stopping
-from lineproof.proof.evaluate import align_classes, as_one_class
 from lineproof.proof.report.facts import VOID_WHEN, About, Card, page_facts
 from lineproof.proof.report.page import render
 from lineproof.proof.report.pdf import print_pdf
 from lineproof.proof.requirements import Answer, Requirements, Shown, answer, confidences
 from lineproof.proof.seen import Seen
 from lineproof.proof.worst import PartToSee
-from lineproof.rules.judge import Limit, per_zone
+from lineproof.rules.judge import Limit
 from lineproof.rules.tolerance import Rules
 from lineproof.settings import load_settings
 
@@ -86,30 +75,6 @@ class Proven:
         return all(row.met for row in self.answers) and not isinstance(self.acceptance.point.answer, NotDemonstrated)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Subject:
-    """The bundle under the line's rules, ready to look."""
-
-    bundle: Bundle
-    rules: Rules
-    regions: tuple[Region, ...]
-    limits: tuple[Limit, ...]
-    engine: Engine
-    data: Dataset
-
-    def truth(self, samples: Sequence[Sample]) -> list[Sample]:
-        """The samples in the classes of the bundle."""
-        manifest = self.bundle.manifest
-        if manifest.recipe.get("one_class"):
-            return as_one_class(samples)
-        return align_classes(samples, self.data.classes, manifest.classes)
-
-    def look(self, split: str) -> tuple[list[Sample], Look]:
-        """Every image of a split, inspected once."""
-        originals = samples_of(self.data, split)
-        return originals, look_at(self.engine, self.limits, self.data, originals, self.truth(originals))
-
-
 def prove(bundle: Path, dataset: Path, asked: Asked) -> Proven:
     """Choose, look once, count, write down.
 
@@ -122,21 +87,17 @@ def prove(bundle: Path, dataset: Path, asked: Asked) -> Proven:
         None if asked.require is None else load_settings(find_preset("acceptance", asked.require), Requirements)
     )
     agreement = None if asked.study is None else _agreement(asked.study)
-    subject = _subject(bundle, open_dataset(dataset), asked)
+    subject = open_subject(bundle, open_dataset(dataset), asked.line, asked.provider)
     question = _settled(asked, subject)
     if asked.seal and not bundle.is_dir():
         raise InputError(f"{bundle}: a packed bundle cannot be proven", hint="prove its folder, or give --no-seal")
     if question.ask is not None:
         _refuse_fixed(subject.rules, subject.bundle)
     calibration = None if question.ask is None else subject.look(asked.calibrate)[1].seen
-    originals, look = subject.look(asked.split)
-    trained = TrainingImages.of_bundle(subject.bundle.extras, str(bundle))
-    notes = [refuse_known(trained, subject.data, originals, look.prints)]
+    look, looks, unchecked = subject.look_at_locked(asked.split, asked.by)
     point = choose_point(subject.limits, calibration, question, subject.bundle.manifest.score_floor)
     acceptance = accept(point, look.seen, subject.bundle.manifest.classes, question)
-    looks = _note_look(subject, asked, parts_hash(originals, look.prints.sha256))
-    notes += [_look_words(looks), _reused_words(asked, question)]
-    notes = [note for note in notes if note]
+    notes = [note for note in (unchecked, look_words(looks), _reused_words(asked, question)) if note]
     answers = () if requirements is None else answer(requirements, _shown(acceptance, requirements, agreement, looks))
     proof = _proof_of(subject, acceptance, question, asked, looks, answers)
     sealed = subject.bundle
@@ -159,20 +120,7 @@ def prove(bundle: Path, dataset: Path, asked: Asked) -> Proven:
     return replace(proven, files=_write(asked.out, page_facts(acceptance, question, about), facts))
 
 
-def _subject(path: Path, data: Dataset, asked: Asked) -> _Subject:
-    bundle = open_bundle(path)
-    rules = Rules()
-    regions: tuple[Region, ...] = ()
-    if asked.line is not None:
-        line = load_line(asked.line)
-        rules, regions = line.rules, line.regions
-    limits = per_zone(bundle_limits(bundle, rules))
-    ready = ready_engine(bundle, limits, asked.provider)
-    engine: Engine = RegionEngine(ready, regions) if regions else ready
-    return _Subject(bundle, rules, regions, limits, engine, data)
-
-
-def _settled(asked: Asked, subject: _Subject) -> Question:
+def _settled(asked: Asked, subject: Subject) -> Question:
     """The question with what the bundle and the line file say."""
     question = asked.question
     if asked.automatic_match and subject.bundle.manifest.task == "classify":  # its boxes are whole frames
@@ -191,30 +139,6 @@ def _refuse_fixed(rules: Rules, bundle: Bundle) -> None:
                 f"the line file sets the threshold of {name} itself, so none can be chosen",
                 hint="remove `score` and `review_score` there, or prove without --escape and prices",
             )
-
-
-def _note_look(subject: _Subject, asked: Asked, split_hash: str) -> tuple[TestLook, ...]:
-    """Every look of this model at these parts, this one last; kept beside the images, whatever becomes of the bundle."""
-    earlier = read_proof(subject.bundle)
-    all_looks = joined(read_looks(subject.data.root), () if earlier is None else earlier.looks)
-    look = TestLook(
-        at=datetime.now(UTC).replace(microsecond=0),
-        by=asked.by or getpass.getuser(),
-        split_hash=split_hash,
-        model=subject.bundle.manifest.files[MODEL],
-    )
-    write_looks(subject.data.root, [*all_looks, look])
-    return (*(old for old in all_looks if (old.split_hash, old.model) == (split_hash, look.model)), look)
-
-
-def _look_words(looks: Sequence[TestLook]) -> str:
-    if len(looks) == 1:
-        return ""
-    first = looks[0]
-    return (
-        f"Test set used {len(looks)} times by this model, first on {first.at:%Y-%m-%d} by {first.by}: what was changed in "
-        "between may have been chosen on these parts, and the bounds then say too little."
-    )
 
 
 def _reused_words(asked: Asked, question: Question) -> str:
@@ -273,7 +197,7 @@ class _ProofOf:
 
 
 def _proof_of(
-    subject: _Subject,
+    subject: Subject,
     acceptance: Acceptance,
     question: Question,
     asked: Asked,
@@ -283,7 +207,7 @@ def _proof_of(
     claims = acceptance.claims
     return _ProofOf(
         {
-            "rules_digest": tolerance_digest(subject.rules, subject.regions),
+            "rules_digest": subject.rules_digest,
             "sentence": claims.sentence(question.confidence),
             "escape": _claim(claims.escape, question.confidence),
             "overkill": _claim(claims.overkill, question.confidence),
@@ -338,7 +262,7 @@ def _zone_polygons(rules: Rules) -> dict[str, tuple[tuple[float, float], ...]]:
     return {name: tuple(zone.polygon) for name, zone in rules.zones.items()}
 
 
-def _rests_on(bundle: Bundle, proof: ProofFile, subject: _Subject) -> list[tuple[str, str]]:
+def _rests_on(bundle: Bundle, proof: ProofFile, subject: Subject) -> list[tuple[str, str]]:
     manifest, on = bundle.manifest, proof.proven_on
     trained = "unknown" if manifest.dataset is None else f"{manifest.dataset.name} ({manifest.dataset.content_hash})"
     return [
@@ -369,7 +293,7 @@ def _cards(parts: Sequence[PartToSee], seen: Seen, limits: tuple[Limit, ...]) ->
 def _write(out: Path, page: Mapping[str, object], facts: Mapping[str, object]) -> tuple[Path, ...]:
     """The page, the same as JSON, and a PDF where a browser prints one."""
     html, data, pdf = out / "report.html", out / "report.json", out / "report.pdf"
-    write_text(html, render(page))
+    write_text(html, render("acceptance", page))
     write_json(data, facts)
     why_not = print_pdf(html, pdf)
     if why_not:

@@ -7,9 +7,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from lineproof.cli.prove_agree import agree, study
-from lineproof.cli.prove_bundle import bundle
-from lineproof.cli.prove_plan import plan, sequential
+from lineproof.cli.prove.agree import agree, study
+from lineproof.cli.prove.bundle import bundle
+from lineproof.cli.prove.compare import compare
+from lineproof.cli.prove.plan import plan, sequential
 
 _FIRST = "bundle"
 
@@ -31,6 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command(_FIRST)(bundle)
+app.command()(compare)
 app.command()(plan)
 app.command()(sequential)
 app.command()(study)

@@ -83,14 +83,14 @@ def bundle(
     Example: `lineproof prove runs/tiles/bundle data/tiles --escape 0.05 --review-budget 0.05`
     """
     require_extra("proof", "scipy", "matplotlib", "jinja2", "faster_coco_eval")
-    from lineproof.cli.prove_run import Asked, prove
+    from lineproof.cli.prove.run import Asked, prove
 
     asked = Asked(
         question=_question(
             ask=_ask(escape, confidence, guarantee, cost_escape, cost_overkill, cost_review, prior),
             review=_review(review_budget, prior),
             unit=parts,
-            fusion=_fusion(views),
+            fusion=fusion_of(views),
             rule=None if match == "auto" else match,
             class_matters=not any_class,
             mm_per_px=mm_per_px,
@@ -169,7 +169,8 @@ def _review(share: float | None, prior: float | None) -> ReviewBudget | None:
     return None if share is None else ReviewBudget(share, prior)
 
 
-def _fusion(views: str) -> Fusion:
+def fusion_of(views: str) -> Fusion:
+    """What `--views` says; raises InputError."""
     from lineproof.proof.parts import Fusion
 
     if views in ("any", "all"):
