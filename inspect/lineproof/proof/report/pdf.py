@@ -17,7 +17,7 @@ def print_pdf(page: Path, out: Path) -> str:
     """Print `page` to `out`, whole or not at all; the reason why not, or nothing when done."""
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
-        return f"no browser that prints was found ({BROWSERS[0]}, …): print {page.name} from any"
+        return f"no browser that prints was found, such as chromium: print {page.name} from any"
     with tempfile.TemporaryDirectory() as folder:
         printed = Path(folder) / "page.pdf"
         command = [
