@@ -75,7 +75,7 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.train
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the README's commands are for a shell")
-def test_your_own_parts_in_ten_minutes(repo, plant):
+def test_your_own_parts_in_ten_minutes_and_their_proof(repo, plant):
     chapter = (repo / "README.md").read_text("utf-8").split("## Your own parts")[1].split("\n## ")[0]
     adapt, run, serve = blocks(chapter, "bash")
     for command in commands(adapt):
@@ -89,6 +89,12 @@ def test_your_own_parts_in_ten_minutes(repo, plant):
     rows = json.loads(shell("lineproof records show records --json", plant).stdout)
     assert sum(rows["counts"].values()) == 48 + 1  # every part of the loop, and the one over HTTP
     assert (plant / "sheet.png").stat().st_size > 0
+    shell("lineproof train data/parts --out runs/old --steps 20 --imgsz 160", plant)
+    proofs = (repo / "README.md").read_text("utf-8").split("## Prove what it misses")[1].split("\n## ")[0]
+    for command in commands(blocks(proofs, "bash")[0]):
+        shell(command, plant)
+    assert "Acceptance report" in (plant / "runs" / "parts" / "proof" / "report.html").read_text("utf-8")
+    assert (plant / "runs" / "parts" / "comparison" / "comparison.html").stat().st_size > 0
 
 
 # Hours of the README in seconds: shorter schedules and smaller images, the commands as they stand there.
