@@ -200,7 +200,8 @@ def _warnings(curve: PodCurve, ceiling: Ceiling, unit: str) -> list[str]:
             f"large defects are missed too: the POD seems to level off at {ceiling.value:.1%} "
             f"(likelihood ratio {ceiling.ratio:.2f}, p = {ceiling.p_value:.2g}), and the curve does not show it"
         )
-    a50 = curve.size_at(0.5)
-    if a50 is None or not curve.data.x.min() <= a50 <= curve.data.x.max():
-        found.append(f"a50 lies outside the sizes tested, {curve.data.x.min():.3g} to {curve.data.x.max():.3g} {unit}")
+    smallest, largest = curve.data.x.min(), curve.data.x.max()
+    for label, size in (("a50", curve.size_at(0.5)), ("a90", curve.size_at(PROBABILITY))):
+        if size is None or not smallest <= size <= largest:
+            found.append(f"{label} lies outside the sizes tested, {smallest:.3g} to {largest:.3g} {unit}")
     return found

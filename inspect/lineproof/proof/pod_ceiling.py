@@ -16,7 +16,8 @@ F64 = NDArray[np.float64]
 
 # Where the search starts: a ceiling of 98, 88 and 62 %. The likelihood may have more than one maximum.
 _STARTS = (4.0, 2.0, 0.5)
-_STEEPEST = 50.0  # slope in standard deviations of x: a step at the resolution of any real data
+_STEEPEST = 5.0  # logarithm of the slope for a standard deviation of x: a step, for any real data
+_TINY = 1e-300  # keeps logarithms finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +38,15 @@ class Ceiling:
 
 
 def fit_ceiling(data: HitMiss, fit: LogisticFit) -> Ceiling:
-    """The likeliest upper asymptote, and the likelihood-ratio test against 1.
+    """The likeliest upper asymptote of a rising curve, and the likelihood-ratio test against 1.
 
     1 is the edge of what the asymptote can be, so half the weight of the null distribution is at 0 (Self & Liang 1987).
     """
     centre, scale = data.x.mean(), data.x.std()
     z = (data.x - centre) / scale
-    start = np.clip([fit.intercept + fit.slope * centre, fit.slope * scale], -_STEEPEST, _STEEPEST)
+    start = fit.intercept + fit.slope * centre, np.log(fit.slope * scale)
     found = [
-        minimize(
-            _misfit,
-            np.array([*start, top]),
-            args=(z, data.hits, data.trials),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=((-_STEEPEST, _STEEPEST), (0, _STEEPEST), (-_STEEPEST, _STEEPEST)),
-        )
+        minimize(_misfit, np.array([*start, top]), args=(z, data.hits, data.trials), jac=True, method="BFGS")
         for top in _STARTS
     ]
     best = min(found, key=lambda result: float(result.fun))
@@ -61,14 +55,14 @@ def fit_ceiling(data: HitMiss, fit: LogisticFit) -> Ceiling:
 
 
 def _misfit(theta: F64, z: F64, hits: F64, trials: F64) -> tuple[float, F64]:
-    """Minus the log-likelihood and its gradient; theta is intercept, slope and the logit of the ceiling."""
-    curve, top = expit(theta[0] + theta[1] * z), expit(theta[2])
-    missed = np.maximum(
-        expit(-theta[2]) + top * expit(-theta[0] - theta[1] * z), 1e-300
-    )  # 1 − top · curve, no cancellation
-    found = np.maximum(top * curve, 1e-300)
+    """Minus the log-likelihood and its gradient; theta is intercept, logarithm of the slope and logit of the ceiling."""
+    slope = np.exp(min(theta[1], _STEEPEST))
+    eta = theta[0] + slope * z
+    top, above = expit(theta[2]), expit(-theta[2])
+    found = np.maximum(top * expit(eta), _TINY)
+    missed = np.maximum(above + top * expit(-eta), _TINY)  # 1 − found, without cancellation
     per_log = hits - (trials - hits) * found / missed  # derivative by ln found
-    by_eta = per_log * (1 - curve)
-    gradient = np.array([by_eta.sum(), (by_eta * z).sum(), (per_log * (1 - top)).sum()])
+    by_eta = per_log * expit(-eta)
+    gradient = np.array([by_eta.sum(), (by_eta * z).sum() * slope, per_log.sum() * above])
     likelihood = np.sum(hits * np.log(found) + (trials - hits) * np.log(missed))
     return -float(likelihood), -gradient

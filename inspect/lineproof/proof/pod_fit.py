@@ -69,9 +69,8 @@ def demonstrated_size(curves: Sequence[PodCurve], ceiling: Ceiling, unit: str) -
         )
     if max(finite) > largest:
         raise PodRefused(
-            f"the lower 95 % band reaches 90 % at {max(finite):.3g} {unit}, beyond the largest defect tested, "
-            f"{largest:.3g} {unit}",
-            hint=f"collect more defects, up to {max(finite):.3g} {unit} and above",
+            f"the lower 95 % band reaches 90 % beyond the largest defect tested, {largest:.3g} {unit}",
+            hint=f"collect larger defects, and more{_transition(curves[0].data, unit)}",
         )
     return max(finite)
 

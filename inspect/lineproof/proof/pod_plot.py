@@ -170,17 +170,17 @@ def _draw_curve(axes: Axes, pod: Pod) -> None:
 def _mark_sizes(axes: Axes, pod: Pod) -> None:
     """a50, a90 and a90/95, named in a line under the title, where they hide nothing."""
     low, high = axes.get_xlim()
+    smallest, largest = pod.data.x.min(), pod.data.x.max()
     named = []
     for name, value, height, marker, colour in (
         ("a50", pod.curves[0].size_at(0.5), 0.5, "o", "white"),
         ("a90", pod.curves[0].size_at(PROBABILITY), PROBABILITY, "s", "white"),
         (_A90_95, pod.a90_95, PROBABILITY, "^", _INK),
     ):
-        label = f"{name} not demonstrated" if name == _A90_95 else f"{name} outside"
+        label = f"{name} not demonstrated" if name == _A90_95 else f"{name} not tested"
         place: list[float] = []
-        if value is not None:
-            label = f"{name} = {value:.3g} {pod.unit}"
-            place = [value] if low <= value <= high else []
+        if value is not None and smallest <= value <= largest:
+            label, place = f"{name} = {value:.3g} {pod.unit}", [value]
         axes.vlines(place, -0.16, height, color=_INK, linewidth=0.8, linestyle=":", zorder=2.7)
         named += axes.plot(
             place,
