@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lineproof.proof.study import Study
+from lineproof.proof.agreement.study import Study
 
 _ALL_BAD = (3, 4, 5, 9, 25, 37, 39, 42, 45, 48, 50)
 _MIXED = {  # verdicts of A, B, C, then the reference; 1 is good

@@ -2,7 +2,7 @@
 
 Every study draws hits and misses from a known curve and bounds a90 as the package does. First the three bounds over the
 true scale, as in MIL-HDBK-1823A; then, because nobody knows the true scale, the Wald band over the scale with the smaller
-deviance, and the largest bound of the scales that are open, which is what `lineproof.proof.pod` answers.
+deviance, and the largest bound of the scales that are open, which is what `lineproof.proof.pod.probability` answers.
 
     python tests/benchmarks/coverage_pod.py --out tests/benchmarks/results/coverage_pod_DATE.json
 """
@@ -21,8 +21,8 @@ from machine import machine
 from scipy.special import expit
 from scipy.stats import chi2, norm
 
-from lineproof.proof.logistic import solve_logistic
-from lineproof.proof.pod_fit import OPEN_DEVIANCE
+from lineproof.proof.pod.fit import OPEN_DEVIANCE
+from lineproof.proof.pod.logistic import solve_logistic
 
 NOMINAL, TARGET = 0.95, np.log(9)
 Z, DROP = norm.ppf(NOMINAL), chi2.ppf(2 * NOMINAL - 1, 1) / 2

@@ -78,11 +78,11 @@ def parts(count: int) -> dict[str, Any]:
     """Seconds of each step on drawn parts; a tenth are bad, in groups of up to three."""
     from lineproof.core.threshold import Threshold
     from lineproof.proof.claim import claims_of
-    from lineproof.proof.clusters import bootstrap_by_part, clustering, count_by_part
-    from lineproof.proof.logistic import HitMiss
+    from lineproof.proof.counts.clusters import bootstrap_by_part, clustering, count_by_part
     from lineproof.proof.parts import Parts
-    from lineproof.proof.pod import probability_of_detection
-    from lineproof.proof.pod_plot import pod_figure
+    from lineproof.proof.pod.logistic import HitMiss
+    from lineproof.proof.pod.plot import pod_figure
+    from lineproof.proof.pod.probability import probability_of_detection
     from lineproof.proof.report.page import plot_url
     from lineproof.proof.slices import slices_by_value
 

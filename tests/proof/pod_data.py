@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lineproof.proof.logistic import HitMiss
+from lineproof.proof.pod.logistic import HitMiss
 
 # Bliss 1935, beetles after five hours of carbon disulphide; fitted in Dobson and in Agresti.
 BLISS = HitMiss(

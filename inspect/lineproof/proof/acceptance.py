@@ -10,19 +10,19 @@ import numpy as np
 from lineproof.core import Decision
 from lineproof.core.threshold import Threshold
 from lineproof.errors import GateError
-from lineproof.proof.answer import NotDemonstrated, OperatingPoint
-from lineproof.proof.ask import ReviewBudget, Target
 from lineproof.proof.claim import Claims, claims_of
-from lineproof.proof.clusters import Clustering, clustering, count_by_part
-from lineproof.proof.cost import Costs
+from lineproof.proof.counts.clusters import Clustering, clustering, count_by_part
+from lineproof.proof.counts.planner import Supportable, supportable
 from lineproof.proof.defects import ANY_SCORE, Defects, defects_of
-from lineproof.proof.false_calls import FalseCalls
-from lineproof.proof.logistic import HitMiss
-from lineproof.proof.matching import Rule
-from lineproof.proof.operating_point import choose_operating_point
 from lineproof.proof.parts import Fusion, Parts, Unit, parts_of
-from lineproof.proof.planner import Supportable, supportable
-from lineproof.proof.pod import Pod, pod_by_class, probability_of_detection
+from lineproof.proof.pod.false_calls import FalseCalls
+from lineproof.proof.pod.logistic import HitMiss
+from lineproof.proof.pod.matching import Rule
+from lineproof.proof.pod.probability import Pod, pod_by_class, probability_of_detection
+from lineproof.proof.point.answer import NotDemonstrated, OperatingPoint
+from lineproof.proof.point.ask import ReviewBudget, Target
+from lineproof.proof.point.choose import choose_operating_point
+from lineproof.proof.point.cost import Costs
 from lineproof.proof.rates import Rate
 from lineproof.proof.seen import Seen
 from lineproof.proof.slices import Slice, slices_by_name, slices_by_value

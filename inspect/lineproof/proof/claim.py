@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineproof.core import Decision
-from lineproof.proof.counted import Counted, counted
+from lineproof.proof.counts.counted import Counted, counted
 from lineproof.proof.parts import Parts
 from lineproof.proof.rates import LineRates, Outcome, line_rates
 

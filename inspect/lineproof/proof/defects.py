@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineproof.core import Detections
-from lineproof.proof.matching import Matches, Rule, match_all
 from lineproof.proof.parts import Parts
+from lineproof.proof.pod.matching import Matches, Rule, match_all
 from lineproof.proof.seen import Seen
 from lineproof.rules.judge import Limit, counts_for
 

@@ -10,7 +10,7 @@ import typer
 from lineproof.cli.output import JsonFlag, emit, require_extra
 
 if TYPE_CHECKING:
-    from lineproof.proof.agreement import Agreement, Appraiser
+    from lineproof.proof.agreement.assess import Agreement, Appraiser
 
 
 def study(
@@ -30,8 +30,8 @@ def study(
     require_extra("proof", "scipy")
     from lineproof.atomic import write_text
     from lineproof.errors import InputError
+    from lineproof.proof.agreement.study import Kind, plan_study
     from lineproof.proof.intervals import clopper_pearson
-    from lineproof.proof.study import Kind, plan_study
 
     plan = plan_study(parts, appraisers.split(","), trials, seed)
     key = out.with_name(f"{out.stem}_key.csv")
@@ -75,8 +75,8 @@ def agree(
     Example: `lineproof prove agree study.csv`
     """
     require_extra("proof", "scipy")
-    from lineproof.proof.agreement import assess
-    from lineproof.proof.study import read_study
+    from lineproof.proof.agreement.assess import assess
+    from lineproof.proof.agreement.study import read_study
 
     filled = read_study(sheet)
     if not machine:
@@ -87,7 +87,7 @@ def agree(
 
 def render(result: Agreement) -> str:
     """The figures as text tables."""
-    from lineproof.proof.agreement import kappa_word
+    from lineproof.proof.agreement.assess import kappa_word
 
     good = result.parts - result.bad_parts
     lines = [f"{result.parts} parts ({result.bad_parts} bad, {good} good by the reference), {result.trials} trials"]

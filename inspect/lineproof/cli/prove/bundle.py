@@ -12,9 +12,9 @@ from lineproof.errors import InputError
 
 if TYPE_CHECKING:
     from lineproof.proof.acceptance import Acceptance, Question
-    from lineproof.proof.ask import ReviewBudget, Target
-    from lineproof.proof.cost import Costs
     from lineproof.proof.parts import Fusion
+    from lineproof.proof.point.ask import ReviewBudget, Target
+    from lineproof.proof.point.cost import Costs
     from lineproof.proof.requirements import Answer
 
 
@@ -144,8 +144,8 @@ def _ask(
     cost_review: float | None,
     prior: float | None,
 ) -> Target | Costs | None:
-    from lineproof.proof.ask import Target
-    from lineproof.proof.cost import Costs
+    from lineproof.proof.point.ask import Target
+    from lineproof.proof.point.cost import Costs
 
     prices = {"--cost-escape": cost_escape, "--cost-overkill": cost_overkill}
     given = [name for name, value in (*prices.items(), ("--cost-review", cost_review)) if value is not None]
@@ -164,7 +164,7 @@ def _ask(
 
 
 def _review(share: float | None, prior: float | None) -> ReviewBudget | None:
-    from lineproof.proof.ask import ReviewBudget
+    from lineproof.proof.point.ask import ReviewBudget
 
     return None if share is None else ReviewBudget(share, prior)
 

@@ -12,8 +12,8 @@ from lineproof.cli.output import JsonFlag, emit, require_extra
 from lineproof.errors import InputError
 
 if TYPE_CHECKING:
-    from lineproof.proof.planner import Plan, Supportable
-    from lineproof.proof.sequential import Progress
+    from lineproof.proof.counts.planner import Plan, Supportable
+    from lineproof.proof.counts.sequential import Progress
 
 # A system that is five times as good as the claim passes the plan without a miss in about half of all trials.
 _AS_GOOD_AS = 0.2
@@ -53,7 +53,7 @@ def plan(
     Example: `lineproof prove plan --escape 0.01 --confidence 0.95 --true-rate 0.002`
     """
     require_extra("proof", "scipy")
-    from lineproof.proof.planner import chance_of_topping_up, plans
+    from lineproof.proof.counts.planner import chance_of_topping_up, plans
 
     _rate("--confidence", confidence)
     if overkill is not None:
@@ -118,7 +118,7 @@ def sequential(
     Example: `lineproof prove sequential trial.csv --good 0.002 --bad 0.01`
     """
     require_extra("proof", "scipy")
-    from lineproof.proof.sequential import Conclusion, SequentialTest, follow, read_log
+    from lineproof.proof.counts.sequential import Conclusion, SequentialTest, follow, read_log
 
     for name, value in (("--good", good), ("--bad", bad), ("--confidence", confidence)):
         _rate(name, value)
@@ -152,7 +152,7 @@ def _target(escape: float | None, ppm: float | None, prior: float | None, overki
         raise InputError("--ppm and --prior belong together", hint=_PPM_NEEDS)
     if escape is not None:
         raise InputError("--escape and --ppm both say the target", hint="give one of them")
-    from lineproof.proof.planner import escape_for_ppm
+    from lineproof.proof.counts.planner import escape_for_ppm
 
     if not 0 < ppm < 1e6:
         raise InputError(f"--ppm {ppm:g}: expected more than 0 and less than a million")
@@ -163,7 +163,7 @@ def _target(escape: float | None, ppm: float | None, prior: float | None, overki
 
 
 def _at_hand(have: int | None, missed: int | None, target: float, confidence: float) -> Supportable | None:
-    from lineproof.proof.planner import supportable
+    from lineproof.proof.counts.planner import supportable
 
     if have is None or missed is None:
         if have is not missed:
@@ -218,7 +218,7 @@ def _so_far(now: Supportable) -> list[str]:
 
 
 def _progress(state: Progress, risk: float, unused: int) -> list[str]:
-    from lineproof.proof.sequential import Conclusion
+    from lineproof.proof.counts.sequential import Conclusion
 
     test = state.test
     head = f"{state.conclusion.value.upper()}: {state.misses} missed of {state.parts} bad parts"

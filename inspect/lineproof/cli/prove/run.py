@@ -22,9 +22,9 @@ from lineproof.data.judged_picture import as_data_url, judged_picture
 from lineproof.errors import InputError
 from lineproof.presets import find_preset
 from lineproof.proof.acceptance import ALL, Acceptance, Question, accept, choose_point
-from lineproof.proof.answer import NotDemonstrated
-from lineproof.proof.counted import Counted
+from lineproof.proof.counts.counted import Counted
 from lineproof.proof.defects import stopping
+from lineproof.proof.point.answer import NotDemonstrated
 from lineproof.proof.report.facts import VOID_WHEN, About, Card, page_facts
 from lineproof.proof.report.page import render
 from lineproof.proof.report.pdf import print_pdf
@@ -36,7 +36,7 @@ from lineproof.rules.tolerance import Rules
 from lineproof.settings import load_settings
 
 if TYPE_CHECKING:
-    from lineproof.proof.agreement import Agreement
+    from lineproof.proof.agreement.assess import Agreement
 
 _CARDS = 12  # pictures of each kind of failure
 
@@ -172,8 +172,8 @@ def _shown(
 
 
 def _agreement(path: Path) -> Agreement:
-    from lineproof.proof.agreement import assess
-    from lineproof.proof.study import read_study
+    from lineproof.proof.agreement.assess import assess
+    from lineproof.proof.agreement.study import read_study
 
     return assess(read_study(path), "machine")
 

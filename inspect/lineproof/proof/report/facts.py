@@ -11,16 +11,16 @@ import numpy as np
 
 from lineproof.core import Decision
 from lineproof.proof.acceptance import ALL, Acceptance, Point, Question
-from lineproof.proof.answer import NotDemonstrated, OperatingPoint
-from lineproof.proof.calibration import reliability_table
 from lineproof.proof.claim import percent_up
-from lineproof.proof.cost import Costs, cost_curve
-from lineproof.proof.cost_plot import cost_figure
-from lineproof.proof.counted import Counted
-from lineproof.proof.planner import ALLOWED_MISSES, Supportable, parts_needed
-from lineproof.proof.pod import Pod
-from lineproof.proof.pod_plot import pod_figure
-from lineproof.proof.reliability_plot import reliability_figure
+from lineproof.proof.counts.counted import Counted
+from lineproof.proof.counts.planner import ALLOWED_MISSES, Supportable, parts_needed
+from lineproof.proof.pod.plot import pod_figure
+from lineproof.proof.pod.probability import Pod
+from lineproof.proof.point.answer import NotDemonstrated, OperatingPoint
+from lineproof.proof.point.calibration import reliability_table
+from lineproof.proof.point.cost import Costs, cost_curve
+from lineproof.proof.point.cost_plot import cost_figure
+from lineproof.proof.point.reliability_plot import reliability_figure
 from lineproof.proof.report.page import plot_url
 from lineproof.proof.requirements import Answer
 from lineproof.proof.slices import Slice

@@ -1,0 +1,1 @@
+"""What counts of parts prove, and how many it takes."""

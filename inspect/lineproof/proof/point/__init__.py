@@ -1,0 +1,1 @@
+"""The operating point: thresholds, what chose them, and what guarantees them."""
