@@ -163,8 +163,8 @@ def bootstrap_by_part(
 
     Where fewer than `LEAST_PARTS` parts have a hit, or as few lack one, there is no interval: a bootstrap cannot show
     what was never drawn, and with no hit at all it would be 0–0. Then count parts and take the exact bound. Where there
-    is one it is still approximate: BCa bounds of 95 % held the rate in 94 to 96 of 100 drawn studies, percentile bounds
-    in 90 to 94 (tests/benchmarks/coverage_intervals.py). A claim rests on one decision a part and the exact bound.
+    is one it is still approximate: BCa bounds of 95 % held the rate in 94 to 97 of 100 drawn studies, percentile bounds
+    in 90 to 96 (tests/benchmarks/coverage_intervals.py). A claim rests on one decision a part and the exact bound.
 
     Raises:
         ValueError: hits outside 0..trials, no trial, or a confidence that is not between 0 and 1.
