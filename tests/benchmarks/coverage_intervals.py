@@ -19,7 +19,7 @@ import numpy as np
 from machine import machine
 from scipy.stats import binom, norm
 
-from lineproof.proof.clusters import PartCounts, bootstrap_by_part, clustering
+from lineproof.proof.counts.clusters import PartCounts, bootstrap_by_part, clustering
 from lineproof.proof.intervals import lower_bounds, upper_bound, upper_bounds, wilson
 
 CONFIDENCE = 0.95
