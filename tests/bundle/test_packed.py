@@ -51,6 +51,14 @@ def test_every_byte_counts_also_those_between_the_files(packed):
         refused(packed, "")
 
 
+def test_a_file_marked_as_encrypted_is_refused(packed):
+    data = bytearray(packed.read_bytes())
+    entry = data.rindex(b"PK\x01\x02")  # of the central directory; its flags stand 8 bytes on
+    data[entry + 8] ^= 1
+    packed.write_bytes(data)
+    refused(packed, "a zip file lineproof did not pack")
+
+
 def zipped(entries: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:

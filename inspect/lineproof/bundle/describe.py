@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lineproof.bundle.manifest import Manifest, ParityReport
 from lineproof.bundle.open import Bundle
+from lineproof.bundle.proof_file import read_proof
 
 
 def describe(bundle: Bundle) -> str:
@@ -46,6 +47,8 @@ def _lines(bundle: Bundle) -> Iterator[tuple[str, str]]:
         yield "decoding", f"JPEGs may be decoded at {', '.join(f'1/{n}' for n in manifest.reductions)}"
     yield "probes", f"{len(bundle.probes)} images"
     yield "model", f"{len(bundle.model) / 1e6:.1f} MB"
+    proof = read_proof(bundle)
+    yield "proof", "none" if proof is None else f"{proof.sentence} ({proof.at:%Y-%m-%d}, {proof.by})"
     if bundle.extras:
         yield "also", ", ".join(sorted(bundle.extras))
 

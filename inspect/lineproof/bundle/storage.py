@@ -17,6 +17,7 @@ MAX_FILES = 500
 MAX_FILE_BYTES = 1 << 30  # the largest model in sight is 300 MB
 MAX_TOTAL_BYTES = 2 << 30
 PACKED_SUFFIX = ".lpb"
+_ENCRYPTED = 0x1  # bit 0 of a zip entry's flags (APPNOTE 4.4.4)
 
 Files = Mapping[str, bytes]
 
@@ -100,7 +101,9 @@ def _extract(path: Path, archive: zipfile.ZipFile) -> dict[str, bytes]:
         raise BundleError(f"{path}: a zip file, but no bundle: there is no {MANIFEST} at its top", hint=_EXPORT)
     if len(entries) > MAX_FILES or len(set(names)) != len(names):
         raise BundleError(f"{path}: too many or repeated names, not a bundle", hint=_EXPORT)
-    if any(entry.compress_type != zipfile.ZIP_STORED or entry.is_dir() for entry in entries):
+    if any(
+        entry.compress_type != zipfile.ZIP_STORED or entry.is_dir() or entry.flag_bits & _ENCRYPTED for entry in entries
+    ):
         raise BundleError(f"{path}: a zip file lineproof did not pack", hint="unpack it and give the folder")
     total = 0
     for entry in entries:

@@ -28,6 +28,7 @@ LINE_FILE = f"""\
 # The line of the demo: held-out parts pass the camera, {RATE_HZ:g} a second, and each is answered within {DEADLINE_MS:g} ms.
 name: demo
 bundle: run/bundle
+require_proof: true
 source: {{ kind: folder, path: parts/images, only: held-out.txt, rate_hz: {RATE_HZ:g}, shuffle_seed: 1, name: camera-1 }}
 line: {{ trigger: each_frame, deadline_ms: {DEADLINE_MS:g} }}
 records: {{ folder: records, images: {{ pass_every: 10, format: jpeg }} }}
@@ -142,19 +143,25 @@ def _adapt(told: Told, epochs: int | None) -> None:
 
 
 def _prove(told: Told) -> None:
+    _write_line(told)
     with told.step("Prove: parts that training never saw, through the sealed bundle") as step:
         told.verb(step, "evaluate", "run/bundle", "parts", "--split", "test", "--out", "evaluation.json")
+        told.verb(step, "prove", "run/bundle", "parts", "--line", "line.yaml", "--out", "proof")
     told.evaluation = json.loads((told.out / "evaluation.json").read_text("utf-8"))
 
 
-def _run_line(told: Told) -> None:
-    from lineproof.cli.summary import summary_text
+def _write_line(told: Told) -> None:
     from lineproof.data.dataset import open_dataset
 
     data = open_dataset(told.out / "parts")
     told.held_out = [data.name_of(sample) for sample in data.samples if sample.split == "test"]
     write_text(told.out / "held-out.txt", "\n".join(told.held_out) + "\n")
     write_text(told.out / "line.yaml", LINE_FILE)
+
+
+def _run_line(told: Told) -> None:
+    from lineproof.cli.summary import summary_text
+
     with told.step(f"Run: the camera loop, {RATE_HZ:g} parts a second") as step:
         told.line = json.loads(told.verb(step, "run", "line.yaml", "--truth", "parts", "--json", keep=True))
         messages.print(summary_text(told.line), markup=False)

@@ -20,6 +20,7 @@ from lineproof.proof.point.answer import NotDemonstrated, OperatingPoint
 from lineproof.proof.point.calibration import reliability_table
 from lineproof.proof.point.cost import Costs, cost_curve
 from lineproof.proof.point.cost_plot import cost_figure
+from lineproof.proof.point.guarantee import ASSUMES
 from lineproof.proof.point.reliability_plot import reliability_figure
 from lineproof.proof.report.page import plot_url
 from lineproof.proof.requirements import Answer
@@ -207,7 +208,13 @@ def _point(point: Point) -> dict[str, Any]:
         {"name": limit.name, "review": _score(limit.review_score), "score": _score(limit.score)}
         for limit in point.limits
     ]
-    return {"words": _point_words(point), "rows": rows, "plots": _point_plots(point)}
+    guaranteed = isinstance(point.answer, OperatingPoint) and point.answer.guarantee is not None
+    return {
+        "words": _point_words(point),
+        "assumes": ASSUMES if guaranteed else (),
+        "rows": rows,
+        "plots": _point_plots(point),
+    }
 
 
 def _score(value: float) -> str:
