@@ -157,14 +157,13 @@ def test_logs_as_people_write_them(log_file):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", r"line 1: expected one column 'part' – first line: part,missed"),
-        ("part,escaped\na,0\n", r"line 1: expected one column 'missed'"),
-        ("part,missed,missed\na,0,1\n", r"line 1: expected one column 'missed'"),
+        ("part,escaped\na,0\n", r"line 1: 0 columns 'missed', expected 1 – first line: part,missed"),
+        ("part,missed,missed\na,0,1\n", r"line 1: 2 columns 'missed', expected 1"),
         ("part,missed\na,0\n,0\n", r"line 3: part is empty"),
         ("part,missed\na,0\nb,PASS\n", r"line 3: missed is 'pass' – 1 for a bad part that passed"),
-        ("part,missed\na,0\nb", r"line 3: missed is ''"),  # torn while being written
+        ("part,missed\na,0\nb", r"line 3: 1 columns, expected 2"),  # torn while being written
         ("part,missed\na,0\nb,0\na,0\n", r"line 4: part 'a' is on line 2 already – a part counts once"),
-        ("part,missed\n" + "x" * 200_000 + ",0\n", r"line 1: field larger than"),
+        ("part,missed\n" + "x" * 200_000 + ",0\n", r"line 2: no CSV \(field larger than"),
     ],
 )
 def test_bad_logs_name_the_line(log_file, text, words):
@@ -175,5 +174,7 @@ def test_bad_logs_name_the_line(log_file, text, words):
 def test_files_that_are_no_log(log_file, tmp_path):
     with pytest.raises(InputError, match="not a text file in UTF-8"):
         read_log(log_file("part,missed\n\u00e4,0\n", "utf-16"))
+    with pytest.raises(InputError, match=r"log\.csv: empty – first line: part,missed"):
+        read_log(log_file(""))
     with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
         read_log(tmp_path / "none.csv")

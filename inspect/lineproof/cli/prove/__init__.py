@@ -11,6 +11,7 @@ from lineproof.cli.prove.agree import agree, study
 from lineproof.cli.prove.bundle import bundle
 from lineproof.cli.prove.compare import compare
 from lineproof.cli.prove.plan import plan, sequential
+from lineproof.cli.prove.recorded import recorded
 
 _FIRST = "bundle"
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.command(_FIRST)(bundle)
 app.command()(compare)
+app.command()(recorded)
 app.command()(plan)
 app.command()(sequential)
 app.command()(study)

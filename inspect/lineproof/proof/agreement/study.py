@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
@@ -19,10 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineproof.errors import InputError
+from lineproof.proof.table import read_table
 
 REFERENCE = "reference"
 _COLUMNS = ("appraiser", "trial", "part", "verdict")
 _BAD = {"good": False, "ok": False, "pass": False, "1": False, "bad": True, "ng": True, "fail": True, "0": True}
+_TEMPLATE = f"first line: order,{','.join(_COLUMNS)}; `lineproof prove study` writes a sheet to fill in"
 _WORDS = "good/bad, ok/ng, pass/fail or 1/0 (1 is good, as AIAG writes it); a machine's REVIEW or FAULT is fail"
 
 
@@ -185,41 +187,12 @@ def read_study(path: Path) -> Study:
 
 def _rows(path: Path) -> Iterator[_Row]:
     """The lines that say something, one by one."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")  # spreadsheets write a byte order mark
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file in UTF-8", hint="save it as CSV UTF-8") from None
-    separator = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    columns: list[str] = []
-    try:
-        for cells in reader:
-            filled = [" ".join(cell.split()) for cell in cells]
-            if not any(filled):
-                continue
-            where = f"{path}, line {reader.line_num}"
-            if columns:
-                yield _row(where, reader.line_num, columns, filled)
-                continue
-            columns = [cell.lower() for cell in filled]
-            for wanted in _COLUMNS:
-                if columns.count(wanted) != 1:
-                    raise InputError(
-                        f"{where}: {columns.count(wanted)} columns {wanted!r}, expected 1",
-                        hint=f"first line: order,{','.join(_COLUMNS)}",
-                    )
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: no CSV ({error})") from None
-    if not columns:
-        raise InputError(f"{path}: empty", hint="`lineproof prove study` writes a sheet to fill in")
+    for line, cells in read_table(path, _COLUMNS, hint=_TEMPLATE):
+        yield _row(f"{path}, line {line}", line, cells)
 
 
-def _row(where: str, line: int, columns: list[str], cells: list[str]) -> _Row:
-    if len(cells) < len(columns) or any(cells[len(columns) :]):
-        raise InputError(f"{where}: {len(cells)} columns, expected {len(columns)}")
-    appraiser, trial, part, word = (cells[columns.index(name)] for name in _COLUMNS)
+def _row(where: str, line: int, cells: Mapping[str, str]) -> _Row:
+    appraiser, trial, part, word = (cells[name] for name in _COLUMNS)
     if not appraiser or not part:
         raise InputError(f"{where}: appraiser or part is empty")
     if not (trial.isascii() and trial.isdigit() and len(trial) < 7 and int(trial)):

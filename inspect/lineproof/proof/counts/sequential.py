@@ -6,8 +6,6 @@ after every part without spoiling it, and it ends for good at the first part tha
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +15,7 @@ from typing import NamedTuple
 
 from lineproof.errors import InputError
 from lineproof.proof.counts.planner import Stage, chance_of_acceptance
+from lineproof.proof.table import read_table
 
 _MISSED = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
 
@@ -187,16 +186,16 @@ class LoggedPart(NamedTuple):
 def read_log(path: Path) -> tuple[LoggedPart, ...]:
     """A CSV file with the columns `part` and `missed` (0/1, no/yes, false/true), one bad part a row, oldest first.
 
-    Commas or semicolons; further columns are left alone. A log that is still being written may be read.
+    Further columns are left alone. A log that is still being written may be read.
 
     Raises:
         InputError: no such file, no text, a column or a value that is missing or unknown, or a part that comes twice.
     """
     lines: dict[str, int] = {}
     found = []
-    for line, row in _rows(path):
+    for line, cells in read_table(path, ("part", "missed"), hint="first line: part,missed"):
         where = f"{path}, line {line}"
-        part, word = (row["part"] or "").strip(), (row["missed"] or "").strip().lower()
+        part, word = cells["part"], cells["missed"].lower()
         if not part:
             raise InputError(f"{where}: part is empty", hint="every part needs its id")
         if word not in _MISSED:
@@ -208,24 +207,3 @@ def read_log(path: Path) -> tuple[LoggedPart, ...]:
         lines[part] = line
         found.append(LoggedPart(part, _MISSED[word]))
     return tuple(found)
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Line number and cells, columns by their name in lower case."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file in UTF-8", hint="save it as CSV, UTF-8") from None
-    first = text.partition("\n")[0]
-    rows = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in first else ",", skipinitialspace=True)
-    rows.fieldnames = [column.strip().lower() for column in rows.fieldnames or []]
-    for wanted in ("part", "missed"):
-        if rows.fieldnames.count(wanted) != 1:
-            raise InputError(f"{path}, line 1: expected one column {wanted!r}", hint="first line: part,missed")
-    try:
-        for row in rows:
-            yield rows.line_num, row
-    except csv.Error as error:
-        raise InputError(f"{path}, line {rows.line_num}: {error}") from None
