@@ -6,9 +6,11 @@ Each boundary is one to three methods. Adapters live in the folder of the same n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from lineproof.core import Detections, Frame, Image, Inspection, StageTimes
+from lineproof.core.station import Command, StationView
 
 
 class Source(Protocol):
@@ -53,6 +55,22 @@ class Signal(Protocol):
 
     def close(self) -> None:
         """Back to rest."""
+
+
+class Controller(Protocol):
+    """A wire to a controller (PLC, MES): shows a station as one piece, and brings what is asked of it."""
+
+    def show(self, view: StationView) -> None:
+        """Put the whole view on the wire; raises SignalError when the wire did not take it."""
+
+    def commands(self) -> Sequence[Command]:
+        """What was asked since the last call, oldest first; returns at once.
+
+        Raises SignalError when the wire is down: the controller is then as good as dead.
+        """
+
+    def close(self) -> None:
+        """Everything reads as "no result", then the wire goes down; may be called twice."""
 
 
 class Recorder(Protocol):
