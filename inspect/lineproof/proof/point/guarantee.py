@@ -7,7 +7,7 @@ above the target", tested from strict to loose until the first is not rejected. 
 exact, and Hoeffding–Bentkus (e times larger) only gives parts away.
 
 Conformal risk control (Angelopoulos, Bates, Fisch, Lei & Schuster, arXiv 2208.02814): the average over many calibrations
-is below the target, one that is refused counting as no escape. About half of them lie above it, so it is no promise for
+is below the target, one that is refused counting as no escape. Up to half of them lie above it, so it is no promise for
 one line.
 """
 
