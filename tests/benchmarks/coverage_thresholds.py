@@ -20,11 +20,11 @@ import numpy as np
 from machine import machine
 from scipy.stats import beta, binom
 
-from lineproof.proof.answer import OperatingPoint
-from lineproof.proof.ask import Target
-from lineproof.proof.calibration import AsIs
-from lineproof.proof.family import STEPS, family_of
-from lineproof.proof.operating_point import choose_operating_point
+from lineproof.proof.point.answer import OperatingPoint
+from lineproof.proof.point.ask import Target
+from lineproof.proof.point.calibration import AsIs
+from lineproof.proof.point.choose import choose_operating_point
+from lineproof.proof.point.family import STEPS, family_of
 
 FLOOR = 0.05
 CONFIDENCE = 0.95

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from lineproof.proof.counts.planner import parts_needed
 from lineproof.proof.intervals import upper_bound
 
 F64 = NDArray[np.float64]
@@ -109,16 +110,7 @@ def bad_parts_needed(kind: Kind, missed: int, escape: float, confidence: float) 
     _checked(missed, escape, confidence)
     if kind == "crc":
         return math.ceil((missed + 1) / Fraction(str(float(escape))) - 1)
-    few, many = missed, max(2 * missed, 1)
-    while binomial_p(missed, many, escape) > 1 - confidence:
-        few, many = many, 2 * many
-    while many - few > 1:
-        middle = (few + many) // 2
-        if binomial_p(missed, middle, escape) > 1 - confidence:
-            few = middle
-        else:
-            many = middle
-    return many
+    return parts_needed(escape, confidence, missed)
 
 
 def best_claim(kind: Kind, missed: int, bad: int, confidence: float) -> float | None:
