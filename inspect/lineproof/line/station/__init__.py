@@ -1,0 +1,1 @@
+"""The decision core: one explicit state machine for each station, without clock, wire or thread of its own."""

@@ -1,0 +1,143 @@
+"""Everything a station knows, as one immutable value, and what its controller sees of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from lineproof.core.station import Counters, PartResult, State, StationView
+from lineproof.line.station.events import Finding, Noted
+from lineproof.line.station.faults import FaultCode
+from lineproof.line.station.fusion import Rule
+
+Phase = Literal["acquiring", "inspecting"]
+NONE_YET = Counters()
+ALL_WELL = Noted()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What does not change while a station runs."""
+
+    deadline_ms: float = 200.0  # trigger to result, unless the trigger says less
+    controller_timeout_ms: float = 300.0  # heartbeat missing so long: nobody is there; 0: no controller is asked for
+    heartbeat_ms: float = 100.0
+    views: tuple[str, ...] = ("main",)
+    fusion: Rule = "any"
+    simulation: bool = False
+    pass_in_simulation: bool = False  # a site may allow it, for a trial without parts
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The trigger under way, with what was active when it came."""
+
+    seq: int
+    part_id: str
+    recipe: int
+    triggered_ns: int
+    deadline_ns: int
+    model_id: str
+    ruleset_id: str
+    exposed: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # view → exposed_ns
+    findings: Mapping[str, Finding] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """The whole state; `step` gives the next one."""
+
+    terms: Terms
+    session: int
+    verified: bool = False
+    model_id: str = ""
+    ruleset_id: str = ""
+    recipe: int = 0
+    preparing: bool = False  # another recipe is being verified: no trigger is taken
+    enabled: bool = False
+    halted: bool = False
+    faults: frozenset[FaultCode] = frozenset()
+    alive_ns: int | None = None  # when the controller was last heard; None: never in this session
+    part: Part | None = None
+    shown: PartResult | None = None  # ResultValid is on
+    last_seq: int | None = None  # the highest answered in this session
+    last_part_id: str = ""
+    missed_trigger: bool = False
+    result_overrun: bool = False
+    skipped: int = 0  # sequence numbers that never came
+    repeated: int = 0  # triggers of a number that was answered or is under way
+    counters: Counters = NONE_YET
+    heartbeat: int = 0
+    beat_ns: int | None = None
+    notes: Noted = ALL_WELL
+
+    def controller_alive(self, now_ns: int) -> bool:
+        """Whether somebody reads the results."""
+        timeout_ms = self.terms.controller_timeout_ms
+        if timeout_ms == 0:
+            return True
+        return self.alive_ns is not None and now_ns - self.alive_ns <= timeout_ms * 1e6
+
+    def can_start(self, now_ns: int) -> bool:
+        """Whether a trigger now would be inspected."""
+        return (
+            self.verified
+            and self.enabled
+            and not (self.halted or self.preparing or self.faults)
+            and self.part is None
+            and self.controller_alive(now_ns)
+        )
+
+    @property
+    def state(self) -> State:
+        """In the words of OPC 40100-1."""
+        if self.halted:
+            return State.HALTED
+        if self.faults:
+            return State.ERROR
+        if not self.verified or self.preparing:
+            return State.PREOPERATIONAL
+        if self.part is not None:
+            return State.SINGLE_EXECUTION
+        return State.READY if self.enabled else State.INITIALIZED
+
+
+def next_session(session: int) -> int:
+    """Another session number (uint32, never 0), the same for the same one."""
+    digest = hashlib.sha256(session.to_bytes(4, "big")).digest()
+    return int.from_bytes(digest[:4], "big") or 1
+
+
+def view_of(station: Station, now_ns: int) -> StationView:
+    """What the wire shows at this moment; a controller that is gone is shown nothing that could be a result."""
+    part, notes = station.part, station.notes
+    alive = station.controller_alive(now_ns)
+    exposed = part is not None and len(part.exposed) == len(station.terms.views)
+    return StationView(
+        session=station.session,
+        state=station.state,
+        result=station.shown if alive else None,
+        ready=station.can_start(now_ns),
+        triggered=part is not None or station.shown is not None,
+        acquiring=part is not None and not exposed,
+        acquired=exposed or station.shown is not None,
+        inspecting=exposed,
+        missed_trigger=station.missed_trigger,
+        result_overrun=station.result_overrun,
+        warning=notes.warning,
+        fault_code=min(station.faults, default=0),
+        challenge_due=notes.challenge_due,
+        simulation=station.terms.simulation,
+        degraded=notes.degraded,
+        storage_degraded=notes.storage_degraded,
+        drift=notes.drift,
+        heartbeat=station.heartbeat,
+        part_id=part.part_id if part is not None else station.last_part_id,
+        recipe=station.recipe,
+        model_id=station.model_id,
+        ruleset_id=station.ruleset_id,
+        counters=station.counters,
+    )
