@@ -16,7 +16,7 @@ from machine import machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from line.station.drive import live  # noqa: E402 (the tests' own driver and oracle)
+from line.station.drive import live
 
 
 def main() -> None:

@@ -282,18 +282,20 @@ def _recipe(station: Station, event: RecipeAsked, now_ns: int) -> Step:
 
 
 def _verified(station: Station, event: Verified, now_ns: int) -> Step:
-    """A part under way keeps what it was triggered with, and cannot pass with anything else."""
-    del now_ns
-    return Step(
-        replace(
-            station,
-            verified=True,
-            preparing=False,
-            model_id=event.model_id,
-            ruleset_id=event.ruleset_id,
-            recipe=event.recipe,
-        )
+    """A part under way is lost at once: swapped there and back again, it would look as if nothing had happened."""
+    swapped = (event.model_id, event.ruleset_id, event.recipe) != (station.model_id, station.ruleset_id, station.recipe)
+    lost = (
+        _lose(station, Cause.MIXED, "bundle or line file changed under the part", now_ns) if swapped else Step(station)
     )
+    active = replace(
+        lost.station,
+        verified=True,
+        preparing=False,
+        model_id=event.model_id,
+        ruleset_id=event.ruleset_id,
+        recipe=event.recipe,
+    )
+    return Step(active, lost.effects)
 
 
 def _fault_gone(station: Station, event: FaultGone, now_ns: int) -> Step:
