@@ -29,7 +29,7 @@ def test_every_part_is_counted_once_and_review_is_no_pass():
 
 def test_the_sentence_of_300_parts_without_a_miss():  # statistics.md §3.1: 0/300, one-sided upper 0.00993608
     claims = claims_of(parts([True] * 300 + [False]), (F,) * 300 + (P,))
-    assert claims.sentence(0.95).startswith("At most 0.994 % of bad parts pass, with 95% confidence: 0 of 300 did.")
+    assert claims.sentence(0.95).startswith("At most 0.994 % of bad parts pass, with 95 % confidence: 0 of 300 did.")
 
 
 def test_parts_of_one_group_are_worth_no_more_than_the_group():

@@ -40,12 +40,12 @@ def test_every_file_can_be_read_and_answered(path):
 @pytest.mark.parametrize(
     ("requirements", "change", "line"),
     [
-        ({"escape": {"at_most": 0.01}}, {}, "met      escape ≤ 0.01 with 95% confidence: bound 0.99%"),
-        ({"escape": {"at_most": 0.005}}, {}, "NOT MET  escape ≤ 0.005 with 95% confidence: bound 0.99%"),
+        ({"escape": {"at_most": 0.01}}, {}, "met      escape ≤ 0.01 with 95 % confidence: bound 0.99%"),
+        ({"escape": {"at_most": 0.005}}, {}, "NOT MET  escape ≤ 0.005 with 95 % confidence: bound 0.99%"),
         (
             {"overkill": {"at_most": 0.05}},
             {"overkill_upper": {0.95: None}},
-            "NOT MET  overkill ≤ 0.05 with 95% confidence: cannot be estimated: no such part",
+            "NOT MET  overkill ≤ 0.05 with 95 % confidence: cannot be estimated: no such part",
         ),
         ({"review": 0.02}, {}, "met      sent to a person ≤ 2.00%: 1.00%"),
         ({"review": 0.02}, {"review": None}, "NOT MET  sent to a person ≤ 2.00%: no part was inspected"),

@@ -175,7 +175,7 @@ def _slices(defects: Defects, seen: Seen) -> tuple[Slice, ...]:
     if not found.size:
         return ()
     rows = [
-        *slices_by_name("limit", defects.limit, found),
+        *slices_by_name("zone" if any("@" in name for name in defects.limit) else "class", defects.limit, found),
         *slices_by_value("size", defects.matches.size, found, defects.matches.unit),
         *slices_by_value("brightness", seen.brightness[image], found),
         *slices_by_value("sharpness", seen.sharpness[image], found),

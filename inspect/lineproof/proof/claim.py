@@ -72,4 +72,4 @@ def _sentence(what: str, did: str, kind: str, rate: Counted, confidence: float) 
     seen = f"{rate.count} of {rate.of} {did}"
     if upper >= 1:
         return f"How many {what} is not demonstrated: {seen}."
-    return f"At most {percent_up(upper)} of {what}, with {confidence:.0%} confidence: {seen}."
+    return f"At most {percent_up(upper)} of {what}, with {100 * confidence:g} % confidence: {seen}."

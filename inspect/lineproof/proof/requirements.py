@@ -114,7 +114,7 @@ def answer(requirements: Requirements, shown: Shown) -> tuple[Answer, ...]:
 
 
 def _rate(name: str, limit: RateLimit, upper: float | None) -> Answer:
-    claim = f"{name} ≤ {limit.at_most:.3g} with {limit.confidence:.0%} confidence"
+    claim = f"{name} ≤ {limit.at_most:.3g} with {100 * limit.confidence:g} % confidence"
     if upper is None:
         return Answer(claim, "cannot be estimated: no such part", met=False)
     return Answer(claim, f"bound {upper:.2%}", met=upper <= limit.at_most)

@@ -55,8 +55,8 @@ def test_the_claim_is_counted_reported_and_sealed(bundle, tmp_path, capsys):
     assert call.code == 0, call.err
     facts = call.facts
     assert facts["sentence"] == (
-        "At most 21.7 % of bad parts pass, with 95% confidence: 1 of 20 did. "
-        "At most 15.0 % of good parts are stopped, with 95% confidence: 2 of 40 were."
+        "At most 21.7 % of bad parts pass, with 95 % confidence: 1 of 20 did. "
+        "At most 15.0 % of good parts are stopped, with 95 % confidence: 2 of 40 were."
     )
     assert facts["figures"]["claims"]["table"] == {
         "bad": {"PASS": 1, "FAIL": 17, "REVIEW": 2, "FAULT": 0},
@@ -208,7 +208,7 @@ def test_requirements_answer_with_the_exit_code(bundle, tmp_path, capsys):
     (tmp_path / "ask.yaml").write_text("{escape: {at_most: 0.05}, overkill: {at_most: 0.05}, looks: 1}")
     call = Call(capsys, bundle, data.root, "--require", tmp_path / "ask.yaml")
     assert call.code == 0
-    assert "met      escape ≤ 0.05 with 95% confidence: bound 4.95%" in call.out
+    assert "met      escape ≤ 0.05 with 95 % confidence: bound 4.95%" in call.out
     again = Call(capsys, bundle, data.root, "--require", tmp_path / "ask.yaml", "--json")
     assert again.code == 1
     assert [row["met"] for row in again.facts["figures"]["requirements"]] == [True, True, False]

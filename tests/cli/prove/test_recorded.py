@@ -41,7 +41,7 @@ def test_a_field_trial_is_bounded_resampled_fitted_and_drawn(table, tmp_path, ca
     facts = json.loads(out)
     assert code == 0
     assert (facts["claims"]["escape"]["count"], facts["claims"]["escape"]["of"]) == (15, 120)
-    assert facts["sentence"].startswith("At most 18.6 % of bad parts pass, with 95% confidence: 15 of 120 did.")
+    assert facts["sentence"].startswith("At most 18.6 % of bad parts pass, with 95 % confidence: 15 of 120 did.")
     low, high = facts["bootstrap"]["overkill"]["low"], facts["bootstrap"]["overkill"]["high"]
     assert 0 < low < 15 / 300 < high < 0.1
     assert facts["pod"]["all defects"]["unit"] == "mm"

@@ -273,7 +273,10 @@ def _rests_on(bundle: Bundle, proof: ProofFile, subject: Subject) -> list[tuple[
         ("proven on", f"{on.dataset}, split {on.split}: {on.parts} parts, {on.images} images"),
         ("dataset", on.content_hash),
         ("test parts", on.split_hash),
-        ("test parts used", f"{len(proof.looks)} times by this model"),
+        (
+            "test parts used",
+            "once by this model" if len(proof.looks) == 1 else f"{len(proof.looks)} times by this model",
+        ),
         ("rules of the line", proof.rules_digest + ("" if subject.rules != Rules() else " (none: the bundle's own)")),
     ]
 

@@ -129,13 +129,13 @@ def _tile(name: str, rate: Counted, confidence: float) -> dict[str, str]:
     if not rate.of:
         return {"name": name, "value": "unknown", "words": "there was no such part"}
     low, high = rate.interval
-    words = f"at most {percent_up(rate.upper(confidence))} with {confidence:.0%} confidence"
+    words = f"at most {percent_up(rate.upper(confidence))} with {100 * confidence:g} % confidence"
     return {"name": name, "value": f"{rate.count} of {rate.of}", "words": f"{words}; two-sided {low:.1%} – {high:.1%}"}
 
 
 def plan_words(plan: Supportable) -> str:
     """What the bad parts at hand support, and how many more it takes."""
-    goal = f"escape ≤ {100 * plan.target:.3g} % with {plan.confidence:.0%} confidence"
+    goal = f"escape ≤ {100 * plan.target:.3g} % with {100 * plan.confidence:g} % confidence"
     if plan.supported:
         return f"These {plan.parts} bad parts support {goal}."
     words = [f"{plan.parts} bad parts with {plan.misses} missed do not support {goal}."]
@@ -178,29 +178,44 @@ def _pod(acceptance: Acceptance, question: Question) -> dict[str, Any] | None:
         words += f" What to do: {together.remedy}." if together.remedy else ""
     return {
         "words": words,
-        "plot": plot_url(pod_figure(panels, "Probability of detection over size")),
+        "plots": [{"alt": f"POD, {pod.name}", "src": plot_url(pod_figure([pod], ""))} for pod in panels],
         "rows": [_pod_row(pod) for pod in pods.values()],
+        "notes": [
+            f"{pod.name}: {text}" for pod in pods.values() for text in (pod.why_not, *pod.warnings) if _new(text)
+        ],
         "unit": together.unit,
         "rule": RULES[question.rule] + ("" if question.class_matters else ", of any class"),
     }
 
 
+def _new(text: str) -> bool:
+    """Not said by the table already."""
+    return bool(text) and not text.startswith(("a50 lies outside", "a90 lies outside"))
+
+
 def _pod_row(pod: Pod) -> dict[str, str | int]:
-    at = {name: pod.curve.size_at(p) if pod.curve else None for name, p in (("a50", 0.5), ("a90", 0.9))}
     always = pod.always_found
     return {
         "name": pod.name,
         "defects": pod.found.of,
         "found": pod.found.count,
-        **{name: _size(value) for name, value in at.items()},
+        "a50": _inside(pod, 0.5),
+        "a90": _inside(pod, 0.9),
         "a90_95": "not demonstrated" if pod.a90_95 is None else _size(pod.a90_95),
-        "always": "–" if always is None else f"{always.size:.3g} ({always.count} defects)",
-        "note": "; ".join([pod.why_not, *pod.warnings]).strip("; "),
+        "always": "–" if always is None else f"{always.size:.3g} ({always.count})",
     }
 
 
-def _size(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
+def _inside(pod: Pod, probability: float) -> str:
+    """A size of the curve, unless nothing of that size was tested."""
+    size = pod.curve.size_at(probability) if pod.curve else None
+    if size is None:
+        return "–"
+    return _size(size) if pod.data.x.min() <= size <= pod.data.x.max() else "outside"
+
+
+def _size(value: float) -> str:
+    return f"{value:.3g}"
 
 
 def _point(point: Point) -> dict[str, Any]:
