@@ -84,6 +84,29 @@ def test_held_out_tiles_are_counted_once(walk):
 
 @pytest.mark.shared
 @pytest.mark.train
+def test_what_it_misses_is_proven_on_held_out_tiles_and_required_by_a_line(walk):
+    shutil.copytree(walk / "run" / "bundle", walk / "proven")
+    (walk / "strict.yaml").write_text(
+        "name: tiles\nbundle: proven\nrequire_proof: true\nrules: {default: {min_area_px2: 10}}\n"
+        "source: {kind: folder, path: data/images, rate_hz: 50}\nline: {trigger: each_frame, deadline_ms: 5000}\n"
+    )
+    answer = lineproof(walk, "prove", "proven", "data", "--line", "strict.yaml", "--by", "Ada", "--out", "report")
+    assert answer["proven_on"]["parts"] <= answer["proven_on"]["images"]
+    assert answer["escape"]["count"] <= answer["escape"]["of"]
+    assert "was not checked" not in " ".join(answer["notes"])  # the bundle knows what it was trained on
+    page = (walk / "report" / "report.html").read_text("utf-8")
+    assert answer["sentence"] in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert lineproof(walk, "run", "strict.yaml", "--max-parts", "3")["parts"] == 3
+    seen = [sys.executable, "-m", "lineproof", "prove", "proven", "data", "--split", "val"]
+    refused = subprocess.run(seen, cwd=walk, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "training has seen" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.shared
+@pytest.mark.train
 def test_every_tile_on_the_line_gets_one_row(walk):
     (walk / "line.yaml").write_text(
         "name: tiles\nbundle: run/bundle\nsource: {kind: folder, path: data/images, rate_hz: 20}\n"
