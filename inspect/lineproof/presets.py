@@ -7,7 +7,7 @@ from typing import Literal
 
 from lineproof.errors import SettingsError
 
-Kind = Literal["recipes", "augment", "acceptance"]
+Kind = Literal["recipes", "augment", "acceptance", "scenarios"]
 
 _PACKAGE = Path(__file__).resolve().parent
 _HOMES = (_PACKAGE / "_configs", _PACKAGE.parent.parent / "configs")

@@ -20,6 +20,7 @@ from lineproof.cli.inspect_images import inspect
 from lineproof.cli.leaving import leave_hung_threads
 from lineproof.cli.run import run
 from lineproof.cli.serve import serve
+from lineproof.cli.sim import sim
 from lineproof.cli.train import export, train
 from lineproof.errors import LineproofError
 
@@ -45,6 +46,7 @@ app.command()(inspect)
 app.command()(bench)
 app.command()(run)
 app.command()(serve)
+app.command()(sim)
 app.add_typer(bundle.app)
 app.add_typer(records.app)
 app.command()(doctor)

@@ -1,0 +1,1 @@
+"""A controller, a conveyor and cameras to try a station without hardware, in simulated time."""
