@@ -58,6 +58,15 @@ def test_a_part_seen_in_several_views_counts_its_defects_once():
     assert found.seen.tolist() == [True]
 
 
+def test_a_part_shown_again_counts_its_defects_once_for_a_probability():
+    bad = detections((*DENT, 1, 0))
+    view = seen(("a", bad, detections((*DENT, 0.9, 0))), ("b", bad, detections()), ("a", bad, detections()))
+    own = limits()
+    parts = parts_of(view.samples, view.found, own, unit="image")
+    assert defects_of(view, parts, own, rule="iou").seen.tolist() == [True, False, False]
+    assert defects_of(view, parts, own, rule="iou", once=True).image.tolist() == [0, 1]
+
+
 def test_what_the_line_tolerates_is_no_defect():
     view = seen(("a", detections((*DENT, 1, 0), (20, 20, 24, 24, 1, 0), (30, 0, 40, 9, 1, 1)), detections()))
     found = defects(view, default={"min_area_px2": 50}, classes={"scratch": {"ignore": True}})

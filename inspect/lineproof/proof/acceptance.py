@@ -123,13 +123,17 @@ def accept(point: Point, seen: Seen, classes: Sequence[str], question: Question)
     parts = parts_of(seen.samples, seen.found, limits, unit=question.unit, fusion=question.fusion)
     decisions = parts.decisions([Threshold(limit.score, limit.review_score) for limit in limits])
     claims = claims_of(parts, decisions)
-    defects = defects_of(
-        seen,
-        parts,
-        limits,
-        rule=question.rule,
-        class_matters=question.class_matters,
-        mm_per_px=question.mm_per_px,
+    defects, once = (
+        defects_of(
+            seen,
+            parts,
+            limits,
+            rule=question.rule,
+            class_matters=question.class_matters,
+            mm_per_px=question.mm_per_px,
+            once=once,
+        )
+        for once in (False, True)
     )
     return Acceptance(
         point,
@@ -137,7 +141,7 @@ def accept(point: Point, seen: Seen, classes: Sequence[str], question: Question)
         decisions,
         claims,
         _repeats(parts, decisions) if question.unit == "image" else None,
-        _pods(defects, seen, parts, classes),
+        _pods(once, seen, parts, classes),
         defects,
         _slices(defects, seen),
         worst_of(parts, decisions, defects, defects.matches.unit),
@@ -160,7 +164,8 @@ def _pods(defects: Defects, seen: Seen, parts: Parts, classes: Sequence[str]) ->
     calls = np.zeros(matches.images, np.int64)
     np.add.at(calls, matches.detection_image[~matches.matched], 1)
     scale = matches.mm_per_px or 1.0
-    shown = [seen.samples[int(views[0])].image_wh for views in parts.images]
+    _, first = np.unique(parts.group, return_index=True)
+    shown = [seen.samples[int(parts.images[row][0])].image_wh for row in first]
     area = sum(w * h for w, h in shown) * scale**2
     false = FalseCalls(int(calls.sum()), Rate(int((calls > 0).sum()), matches.images), area or None, f"{matches.unit}²")
     together = probability_of_detection(

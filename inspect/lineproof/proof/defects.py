@@ -22,7 +22,7 @@ ANY_SCORE = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Defects:
-    """Every defect of a part once: of several views of it, those of the first that shows any."""
+    """Defects, and the images they were counted on."""
 
     matches: Matches
     limit: tuple[str, ...]  # (n,) the limit that a defect falls under: class, or class@zone
@@ -43,9 +43,15 @@ def defects_of(
     rule: Rule,
     class_matters: bool = True,
     mm_per_px: float | None = None,
+    once: bool = False,
 ) -> Defects:
-    """Match what is there with what stops a part at these limits."""
-    rows = [_first_view(part, seen, limits) for part in parts.images]
+    """Match what is there with what stops a part at these limits.
+
+    Of several views of a part the defects of the first that shows any are counted; with `once` also of a part that was
+    shown again and again, as its group says: nobody can tell which defects of two images are the same.
+    """
+    shown = _together(parts) if once else parts.images
+    rows = [_first_view(views, seen, limits) for views in shown]
     truth = [_counting(seen.samples[row].truth, limits) for row in rows]
     names = [name for row in rows for name in _limit_names(seen.samples[row].truth, limits)]
     at_limits = [stopping(seen.found[row], limits) for row in rows]
@@ -53,6 +59,14 @@ def defects_of(
     matches = match_all(truth, at_limits, rule=rule, class_matters=class_matters, mm_per_px=mm_per_px)
     at_any = match_all(truth, found, rule=rule, class_matters=class_matters)
     return Defects(matches, tuple(names), np.array(rows, np.int64)[matches.defect_image], at_any.hit_score)
+
+
+def _together(parts: Parts) -> list[NDArray[np.int64]]:
+    """The images of each group."""
+    return [
+        np.concatenate([parts.images[row] for row in np.flatnonzero(parts.group == group)])
+        for group in np.unique(parts.group)
+    ]
 
 
 def _first_view(part: NDArray[np.int64], seen: Seen, limits: tuple[Limit, ...]) -> int:
