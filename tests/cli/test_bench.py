@@ -79,7 +79,7 @@ def test_figures_alone_need_no_matplotlib(bundle: Path, tmp_path: Path) -> None:
         ("--providers", "cpu,npu", "--providers npu: unknown"),
         ("--providers", "auto", "--providers auto: unknown"),
         ("--against", "darknet", "--against darknet: unknown"),
-        ("--threads", "one", "expected numbers such as 1,2"),
+        ("--threads", "one", "'one' is no whole number from 1 on"),
         ("--threads", "4096", "this process may use"),
         ("--frame", "1080p", "expected WIDTHxHEIGHT"),
         ("--frame", "0x64", "expected WIDTHxHEIGHT"),

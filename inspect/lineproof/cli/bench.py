@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineproof.cli.lists import numbers
 from lineproof.cli.output import JsonFlag, emit, messages, require_extra
 from lineproof.errors import InputError
 
@@ -67,7 +68,7 @@ def bench(
     wish = BenchWish(
         providers=_names("--providers", providers, tuple(name for name in PROVIDERS if name != "auto")),
         against=_names("--against", against, PEERS),
-        threads=_counts(threads),
+        threads=numbers("--threads", threads or None, least=1),
         image=image,
         frame_wh=_size("--frame", frame),
         run=run,
@@ -108,13 +109,6 @@ def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
         if name not in known:
             raise InputError(f"{option} {name}: unknown", hint=f"one or more of {','.join(known)}")
     return names
-
-
-def _counts(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(count) for count in text.split(",") if count.strip())
-    except ValueError:
-        raise InputError(f"--threads {text}: expected numbers such as 1,2") from None
 
 
 def _size(option: str, text: str) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lineproof.cli.lists import numbers, words
 from lineproof.cli.output import messages
 from lineproof.errors import InputError
 
@@ -61,12 +62,12 @@ class CompareWish:
             raise InputError("--recipe is for --ablate", hint="name recipes to compare with --rungs")
         if self.ablate is not None and self.rungs is not None:
             raise InputError("--ablate takes one --recipe, no --rungs")
-        rungs = [self.recipe or "default"] if self.ablate else _words("--rungs", self.rungs) or RUNGS
+        rungs = [self.recipe or "default"] if self.ablate else words("--rungs", self.rungs) or RUNGS
         candidates = make_candidates(
             dataset,
             rungs=rungs,
-            bases=_words("--bases", self.bases) or ["auto"],
-            sizes=_numbers("--imgsz", self.imgsz),
+            bases=words("--bases", self.bases) or ["auto"],
+            sizes=numbers("--imgsz", self.imgsz, least=32),
             task=self.task,
             lengths=self._lengths(),
             batch=self.batch,
@@ -76,7 +77,7 @@ class CompareWish:
                 raise InputError("--ablate works on one recipe, base and image size", hint="name one of each")
             from lineproof.adapt.ladder.variants import PARTS, make_variants
 
-            asked = _words("--ablate", self.ablate)
+            asked = words("--ablate", self.ablate)
             unknown = [part for part in asked if part not in PARTS]
             if unknown:
                 raise InputError(f"--ablate {unknown[0]}: not known", hint=f"one of {', '.join(PARTS)}")
@@ -86,7 +87,7 @@ class CompareWish:
         plan = make_plan(
             dataset,
             candidates,
-            _numbers("--seeds", self.seeds) or (0,),
+            numbers("--seeds", self.seeds, least=0) or (0,),
             rounds=1 if whole else (self.rounds or 3),
             device=self.device,
             kind="compare" if self.ablate is None else "ablate",
@@ -158,19 +159,3 @@ def check_positive(**values: float | None) -> None:
     for name, value in values.items():
         if value is not None and not value > 0:
             raise InputError(f"--{name.replace('_', '-')} {value}: more than 0")
-
-
-def _words(option: str, text: str | None) -> list[str]:
-    if text is None:
-        return []
-    words = [word.strip() for word in text.split(",")]
-    if not all(words):
-        raise InputError(f"{option} {text!r}: a name is missing", hint="names separated by commas")
-    return words
-
-
-def _numbers(option: str, text: str | None) -> tuple[int, ...]:
-    words = _words(option, text)
-    if not all(word.isdecimal() for word in words):
-        raise InputError(f"{option} {text}: whole numbers separated by commas", hint=f"{option} 0,1")
-    return tuple(int(word) for word in words)

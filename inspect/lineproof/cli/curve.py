@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from lineproof.cli.lists import numbers
 from lineproof.cli.output import JsonFlag, emit, require_extra
 from lineproof.cli.watching import interruptible, train_progress
 from lineproof.errors import InputError
@@ -72,13 +73,3 @@ def curve(
     facts = report_dict(report)
     write_json(record, facts)
     emit({"plot": str(picture), **facts}, f"{report_text(report)}\n\nplot: {picture}", as_json=as_json)
-
-
-def numbers(option: str, text: str, *, least: int) -> tuple[int, ...]:
-    """`25,50` as numbers, each once, in order; raises InputError that names the option and the word."""
-    found: dict[int, None] = {}
-    for word in text.split(","):
-        if not word.strip().isdecimal() or int(word) < least:
-            raise InputError(f"{option} {text}: {word.strip()!r} is no whole number from {least} on")
-        found[int(word)] = None
-    return tuple(sorted(found))
