@@ -17,9 +17,11 @@ def words(option: str, text: str | None) -> list[str]:
 
 def numbers(option: str, text: str | None, *, least: int) -> tuple[int, ...]:
     """`50,25` as numbers, each once, in rising order; none for no text. Raises InputError that names option and word."""
-    found = set()
+    found: set[int] = set()
     for word in words(option, text):
         if not word.isdecimal() or int(word) < least:
             raise InputError(f"{option} {text}: {word!r} is no whole number from {least} on")
+        if int(word) in found:
+            raise InputError(f"{option} {text}: {word} stands there twice")
         found.add(int(word))
     return tuple(sorted(found))

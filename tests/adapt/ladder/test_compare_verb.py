@@ -56,7 +56,7 @@ def test_what_is_wrong_is_said_before_anything_is_made(boxes: Dataset, recipes: 
         ([data, "--rungs", "quick", "--bases", "scratch,scratch"], InputError, "asked for twice"),
         ([*good, "--imgsz", "64,99"], SettingsError, "99 is not a multiple of 32"),
         ([*good, "--imgsz", "64px"], InputError, "--imgsz 64px: '64px' is no whole number"),
-        ([*good, "--seeds", "0,0"], InputError, "--seeds 0,0: one twice"),
+        ([*good, "--seeds", "0,0"], InputError, "--seeds 0,0: 0 stands there twice"),
         ([*good, "--task", "segment"], DatasetError, "has no masks"),
         ([*good, "--rank", "cost"], InputError, "both are needed"),
         ([*good, "--cost-escape", "5"], InputError, "both are needed"),
