@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def views_to_client(wire: ModbusTcp, port: int, views: int) -> dict[str, object]:
-    """Show, and let the child say when it saw what; CLOCK_MONOTONIC is the same for both processes."""
+    """Show, and let the child say when it saw a view or a newer one; both processes have the same monotonic clock."""
     command = [sys.executable, __file__, "--poll", str(port), "--views", str(views)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         child.stdout.readline()  # it polls
@@ -72,11 +72,14 @@ def views_to_client(wire: ModbusTcp, port: int, views: int) -> dict[str, object]
             cost.append(time.monotonic_ns() - shown[seq])
             time.sleep(random.uniform(*GAP_S))
         seen = json.loads(child.stdout.readline())
-    ages = [(at - shown[int(seq)]) / 1e6 for seq, at in seen["first_seen_ns"].items()]
+    first = {int(seq): at for seq, at in seen["first_seen_ns"].items()}
+    # A view that was replaced before the next poll counts until the newer one was seen.
+    visible = np.minimum.accumulate([first.get(seq, np.inf) for seq in range(views, 0, -1)])[::-1]
+    ages = [(at - shown[seq]) / 1e6 for seq, at in enumerate(visible.tolist(), 1)]
     return {
         "show_call_ms": spread([ns / 1e6 for ns in cost]),
         "shown_to_visible_ms": spread(ages),
-        "views_seen": len(ages),  # a view that was replaced before the next poll is seen by nobody
+        "views_seen_themselves": len(first),
         "polls": seen["polls"],
         "poll_ms": seen["poll_ms"],
         "torn_blocks": seen["torn"],

@@ -78,7 +78,7 @@ def page(io_map: IoMap, deadline_ms: float, title: str) -> list[Block]:
         Heading("The controller's side in Structured Text"),
         Text(
             f"IEC 61131-3, also in `{TEXT_FILE}`. Call `LP_Station` in every scan with the last complete read, and "
-            "write its `Output` with the next write. Energise the output to the ejector's gate only when `Decided` "
+            "write its `Output` with the next write. Energise the output that lets a part through only when `Decided` "
             "and `Pass` are TRUE in the same scan."
         ),
         Code(structured_text(io_map, deadline_ms), "iecst"),
