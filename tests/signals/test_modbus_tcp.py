@@ -249,6 +249,36 @@ def test_a_port_of_another_process_is_refused():
             ModbusServer(io_map(port=port))
 
 
+def test_a_port_that_is_lost_at_the_last_moment_is_refused_too(server, monkeypatch):
+    monkeypatch.setattr(modbus_tcp, "_require_free", lambda *_: None)
+    with pytest.raises(SignalError, match=r"cannot listen on 127.0.0.1:\d+: Could not start listen"):
+        ModbusServer(io_map(port=int(server.address.split(":")[1])))
+
+
+def test_a_server_that_dies_is_a_signal_error_and_cuts_its_connections(monkeypatch):
+    monkeypatch.setattr(modbus_tcp, "SWEEP_S", 0.05)
+    server = ModbusServer(io_map())
+    wire = server.stations["main"]
+    wire.show(view(7))
+    host, port = server.address.split(":")
+    with socket.create_connection((host, int(port)), 5) as plc:
+
+        def dies(*_: object) -> None:
+            raise OSError("no more handles")
+
+        monkeypatch.setattr(modbus_tcp, "_drop_surplus", dies)
+        try:
+            while plc.recv(300) != b"":
+                pass
+        except ConnectionResetError:  # cut is cut
+            pass
+    server._thread.join(5)
+    for call in (lambda: wire.show(view(8)), wire.commands):
+        with pytest.raises(SignalError, match=r"127.0.0.1:\d+ is down: no more handles"):
+            call()
+    wire.close()
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 def test_an_address_that_is_not_here(host):
     with pytest.raises(SignalError, match="`host` must be an address of this machine"):

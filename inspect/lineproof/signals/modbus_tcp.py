@@ -159,17 +159,19 @@ class ModbusServer:
     async def _serve(self) -> None:
         server = ModbusTcpServer(self._devices(), address=(self._host, self._port))
         await server.serve_forever(background=True)
-        _keep_alive(server)
-        self._listening.set()
-        asked: dict[str, object] = {}
-        while not self._stopping.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), SWEEP_S)
-            asked = _drop_surplus(server, asked)
-        for connection in list(server.active_connections.values()):
-            cast("asyncio.Transport", connection.transport).abort()  # what is not sent yet is not waited for
-        await server.shutdown()  # type: ignore[no-untyped-call]
-        await asyncio.sleep(0)  # the sockets are closed in the turn after
+        try:
+            _keep_alive(server)
+            self._listening.set()
+            asked: dict[str, object] = {}
+            while not self._stopping.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), SWEEP_S)
+                asked = _drop_surplus(server, asked)
+        finally:
+            for connection in list(server.active_connections.values()):
+                cast("asyncio.Transport", connection.transport).abort()  # what is not sent yet is not waited for
+            await server.shutdown()  # type: ignore[no-untyped-call]
+            await asyncio.sleep(0)  # the sockets are closed in the turn after
 
     def _devices(self) -> list[SimDevice]:
         """One device for each unit, and unit 0 for every other, which answers that there is none."""

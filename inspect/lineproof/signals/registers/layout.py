@@ -9,7 +9,7 @@ from typing import Literal
 
 from lineproof.signals.registers.words import WordOrder, Words
 
-Kind = Literal["uint16", "uint32", "bits", "ascii"]
+Kind = Literal["uint16", "uint32", "bits", "ascii", "unused"]
 
 LAYOUT_VERSION = 0x0100  # major, minor: a controller refuses another major
 
@@ -71,7 +71,7 @@ CMD_TEXT: dict[Cmd, str] = {
     Cmd.RESULT_ACK: "rising edge: the result was read; held until ResultValid falls",
     Cmd.RESET_FAULT: "rising edge: clear latches, try to leave ERROR",
     Cmd.SET_OFFLINE: "1 stops the station, 0 lets it go on",
-    Cmd.CHALLENGE_MODE: "the parts are known ones; read by no function of map 1.0 yet",
+    Cmd.CHALLENGE_MODE: "the parts are known ones; without effect in this version",
 }
 
 
@@ -121,13 +121,13 @@ CRC_AT = 42  # words before it are what it covers
 
 HOLDING: tuple[Register, ...] = (
     Register("CMD", 0, 1, "bits", "see the table of bits"),
-    Register("PLC_HEARTBEAT", 1, 1, "uint16", "another value than before in every heartbeat period, see the times"),
+    Register("PLC_HEARTBEAT", 1, 1, "uint16", "another value than before in every heartbeat period"),
     Register("TRIGGER_SEQ", 2, 2, "uint32", "one more for each part, never 0"),
     Register("PART_ID", 4, 8, "ascii", "two characters a word, the first in the high byte, filled with 0"),
     Register("RECIPE_REQ", 12, 1, "uint16", "a change asks for another recipe; 0: whatever is active"),
     Register("DEADLINE_MS", 13, 1, "uint16", "0: that of the line file"),
     Register("ENCODER", 14, 2, "uint32", "position of the belt at the trigger; 0 where there is none"),
-    Register("RESERVED", 16, 16, "ascii", "write 0"),
+    Register("RESERVED", 16, 16, "unused", "write 0"),
 )
 HOLDING_WORDS = 32
 

@@ -1,0 +1,1 @@
+"""The page for whoever programs the controller, printed from the map that the server runs."""
