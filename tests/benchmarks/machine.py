@@ -10,6 +10,7 @@ from pathlib import Path
 
 PACKAGES = (
     "onnxruntime",
+    "pymodbus",
     "opencv-python",
     "opencv-python-headless",
     "numpy",

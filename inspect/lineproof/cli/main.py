@@ -9,7 +9,7 @@ import typer
 import typer.main
 
 from lineproof import __version__
-from lineproof.cli import bundle, data, prove, records
+from lineproof.cli import bundle, data, prove, records, wires
 from lineproof.cli.bench import bench
 from lineproof.cli.compare import compare
 from lineproof.cli.curve import curve
@@ -49,6 +49,7 @@ app.command()(serve)
 app.command()(sim)
 app.add_typer(bundle.app)
 app.add_typer(records.app)
+app.add_typer(wires.app)
 app.command()(doctor)
 
 
