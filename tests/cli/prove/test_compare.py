@@ -57,3 +57,12 @@ def test_no_difference_is_said_as_such(tmp_path, capsys):
     code, out, _ = compare(capsys, at(tmp_path / "a", 0.5), at(tmp_path / "b", 0.8), data.root, "--parts", "image")
     assert code == 0
     assert "These parts show no difference between A and B." in out
+
+
+def test_images_of_one_part_are_not_taken_for_parts_in_silence(tmp_path, capsys):
+    data = plant(tmp_path, bad=[SURE, SURE], good=[NOTHING])
+    settings = data.root / "dataset.yaml"
+    settings.write_text(settings.read_text().replace("group: part 3", "group: part 2"))
+    argv = (at(tmp_path / "a", 0.5), at(tmp_path / "b", 0.8), data.root)
+    assert "look surer than they are" in compare(capsys, *argv, "--parts", "image")[1]
+    assert "look surer than they are" not in compare(capsys, *argv)[1]

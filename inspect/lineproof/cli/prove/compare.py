@@ -45,6 +45,8 @@ def compare(
     Example: `lineproof prove compare runs/old/bundle runs/new/bundle data/tiles`
     """
     require_extra("proof", "scipy", "matplotlib", "jinja2", "faster_coco_eval")
+    import numpy as np
+
     from lineproof.atomic import write_json, write_text
     from lineproof.cli.prove.bundle import fusion_of
     from lineproof.cli.prove.subject import look_words, open_subject
@@ -77,6 +79,8 @@ def compare(
         for text in (unchecked, look_words(opened))
         if text
     ]
+    if len(np.unique(counted[0].group)) < len(counted[0]):
+        notes.append("Images of one part were counted as parts of their own: p and intervals look surer than they are.")
     last = looks[1][1][-1]
     about = Compared(
         last.at,
