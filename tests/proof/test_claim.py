@@ -16,7 +16,7 @@ P, F, R = Decision.PASS, Decision.FAIL, Decision.REVIEW
 def parts(bad, group=None):
     n = len(bad)
     groups = np.arange(n) if group is None else np.array(group)
-    return Parts(tuple(map(str, range(n))), np.array(bad), np.zeros((n, 1)), ("dent",), groups, ())
+    return Parts(tuple(map(str, range(n))), np.array(bad), np.zeros((n, 1)), ("dent",), groups, (), np.zeros((n, 1)))
 
 
 def test_every_part_is_counted_once_and_review_is_no_pass():

@@ -114,3 +114,8 @@ def test_a_flawless_model_has_nothing_to_show():
         seen(("a", detections((*DENT, 1, 0)), detections((*DENT, 0.9, 0))), ("b", detections(), detections()))
     )
     assert (found.escapes, found.overkill, found.suspects) == ((), (), ())
+
+
+def test_overkill_is_shown_on_the_view_that_caused_it():
+    _, found = worst(seen(("a", detections(), detections()), ("a", detections(), detections((*DENT, 0.9, 0)))))
+    assert [part.image for part in found.overkill] == [1]

@@ -43,6 +43,7 @@ class Parts:
     columns: tuple[str, ...]  # names of the k columns
     group: NDArray[np.int64]  # (n,) parts of one number are resampled together
     images: tuple[NDArray[np.int64], ...]  # of each part, the rows of its samples
+    by_image: NDArray[np.float64]  # (images, k) before views were put together
 
     def __len__(self) -> int:
         """How many parts."""
@@ -86,7 +87,9 @@ def parts_of(
     columns = tuple(limit.name for limit in limits)
     if unit == "image":
         rows = tuple(np.array([row]) for row in range(len(samples)))
-        return Parts(tuple(s.image.name for s in samples), bad, by_image, columns, group.astype(np.int64), rows)
+        return Parts(
+            tuple(s.image.name for s in samples), bad, by_image, columns, group.astype(np.int64), rows, by_image
+        )
     members: defaultdict[str, list[int]] = defaultdict(list)
     for row, sample in enumerate(samples):
         members[sample.group].append(row)
@@ -98,6 +101,7 @@ def parts_of(
         columns,
         np.arange(len(rows)),
         rows,
+        by_image,
     )
 
 

@@ -88,7 +88,8 @@ def prove_recorded(recorded: Recorded, unit: str = "px") -> RecordedProof:
     """Bound escape and overkill, resample by part, and fit the probability of detection where sizes are known."""
     bad, group = recorded.bad, recorded.group
     names = tuple(map(str, range(len(bad))))
-    parts = Parts(names, bad, np.zeros((len(bad), 0)), (), group, ())
+    nothing = np.zeros((len(bad), 0))
+    parts = Parts(names, bad, nothing, (), group, (), nothing)
     passed = np.array([decision is Decision.PASS for decision in recorded.decision], np.bool_)
     sized = bad & np.isfinite(recorded.size)
     pods: dict[str, Pod] = {}

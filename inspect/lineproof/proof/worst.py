@@ -64,9 +64,9 @@ def _escape(parts: Parts, row: int, defect: int | None, defects: Defects, unit: 
 def _overkill(parts: Parts, row: int, decision: Decision) -> PartToSee:
     column = int(parts.score[row].argmax())
     score = float(parts.score[row, column])
-    return PartToSee(
-        parts.names[row], int(parts.images[row][0]), f"{decision}: {parts.columns[column]} {score:.2f}", score
-    )
+    views = parts.images[row]
+    image = int(views[parts.by_image[views, column].argmax()])
+    return PartToSee(parts.names[row], image, f"{decision}: {parts.columns[column]} {score:.2f}", score)
 
 
 def _suspects(parts: Parts, largest: list[int | None], defects: Defects, unit: str) -> list[PartToSee]:
