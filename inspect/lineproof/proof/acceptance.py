@@ -101,7 +101,14 @@ def choose_point(limits: tuple[Limit, ...], calibration: Seen | None, question: 
         raise GateError(
             "no calibration parts to choose thresholds from", hint="name a split that has some: --calibrate"
         )
-    parts = parts_of(calibration.samples, calibration.found, limits, unit=question.unit, fusion=question.fusion)
+    parts = parts_of(
+        calibration.samples,
+        calibration.found,
+        limits,
+        names=calibration.names,
+        unit=question.unit,
+        fusion=question.fusion,
+    )
     answer = choose_operating_point(
         parts.bad,
         parts.score,
@@ -120,7 +127,7 @@ def choose_point(limits: tuple[Limit, ...], calibration: Seen | None, question: 
 def accept(point: Point, seen: Seen, classes: Sequence[str], question: Question) -> Acceptance:
     """Everything that the locked parts show at these limits; nothing is chosen on them."""
     limits = point.limits
-    parts = parts_of(seen.samples, seen.found, limits, unit=question.unit, fusion=question.fusion)
+    parts = parts_of(seen.samples, seen.found, limits, names=seen.names, unit=question.unit, fusion=question.fusion)
     decisions = parts.decisions([Threshold(limit.score, limit.review_score) for limit in limits])
     claims = claims_of(parts, decisions)
     defects, once = (

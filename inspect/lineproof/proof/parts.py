@@ -72,13 +72,14 @@ def parts_of(
     found: Sequence[Detections],
     limits: tuple[Limit, ...],
     *,
+    names: Sequence[str] | None = None,
     unit: Unit = "part",
     fusion: Fusion = Fusion(),
 ) -> Parts:
     """One row a part, in the order of first appearance; bad is what the line's limits do not tolerate on any image.
 
-    With `unit="image"` every image counts as a part – the same part shown again – and its group says what is resampled
-    together.
+    With `unit="image"` every image counts as a part of its own name – the same part shown again – and its group says
+    what is resampled together.
     """
     by_image = np.array([_scores(detections, limits) for detections in found], np.float64)
     by_image = by_image.reshape(len(samples), len(limits))

@@ -62,7 +62,14 @@ def compare(
         raise InputError(f"{a} and {b} are the same bundle", hint="name two")
     looks = [subject.look_at_locked(split, by) for subject in subjects]
     counted = [
-        parts_of(look.seen.samples, look.seen.found, subject.limits, unit=parts, fusion=fusion_of(views))
+        parts_of(
+            look.seen.samples,
+            look.seen.found,
+            subject.limits,
+            names=look.seen.names,
+            unit=parts,
+            fusion=fusion_of(views),
+        )
         for subject, (look, _, _) in zip(subjects, looks, strict=True)
     ]
     if (counted[0].bad != counted[1].bad).any():
