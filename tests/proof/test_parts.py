@@ -50,6 +50,8 @@ def test_an_image_as_the_unit_keeps_its_group_for_resampling():
     assert len(parts) == 3
     assert parts.group[0] == parts.group[1] != parts.group[2]
     assert parts.names == ("a1.png", "a2.png", "b.png")
+    named = parts_of(samples, [detections()] * 3, limits(), unit="image", names=["x/a", "y/a", "b"])
+    assert named.names == ("x/a", "y/a", "b")
 
 
 def test_what_the_rules_allow_does_not_decide():
