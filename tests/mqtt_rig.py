@@ -65,7 +65,7 @@ class Mosquitto:
         )
 
     def start(self) -> None:
-        self._process = subprocess.Popen([self._program, "-c", str(self._config)])
+        self._process = subprocess.Popen([self._program, "-c", str(self._config)], stderr=subprocess.DEVNULL)
         wait_for(lambda: accepts(self.port))
 
     def stop(self) -> None:
@@ -78,7 +78,7 @@ class Mosquitto:
 class Amqtt:
     """The broker of the package amqtt, in a thread of this process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, _folder: Path) -> None:
         self._module = pytest.importorskip("amqtt.broker", reason="amqtt is not installed, or without its websockets")
         self.port = free_port()
 
@@ -136,7 +136,7 @@ class Subscriber:
         self.client.loop_start()
         assert self._subscribed.wait(10)
 
-    def _take(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
+    def _take(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
         self.at_s.append(time.monotonic())
         self.received.append(message)
 

@@ -429,7 +429,7 @@ print(json.dumps({"points": len(points), "landed": landed, "must": len(must), "s
 @pytest.mark.parametrize("mode", ["random", "each call"])
 def test_what_was_stored_survives_kill_nine(tmp_path, mode):
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path), mode], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", PROGRAM, str(tmp_path), mode], check=False, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)

@@ -43,6 +43,8 @@ class HttpPoster:
                 self._connection.request("POST", self._path, body, dict(headers))
                 answer = self._connection.getresponse()
                 rest = answer.read(MAX_ANSWER_BYTES + 1)
+                if answer.length and len(rest) <= MAX_ANSWER_BYTES:
+                    raise http.client.IncompleteRead(rest, answer.length)
         except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an answer that is no HTTP
             self._connection.close()
             raise PostError(str(error) or type(error).__name__) from None

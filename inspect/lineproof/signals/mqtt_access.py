@@ -11,6 +11,17 @@ from lineproof.signals.mqtt_settings import TlsSettings
 MAX_CREDENTIALS_BYTES = 4096
 
 
+class _ClosedWhenRefused(ssl.SSLSocket):
+    """The library below leaves a socket open whose handshake failed."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of the base
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def tls_context(settings: TlsSettings | None, beside: Path) -> ssl.SSLContext | None:
     """None without TLS; raises SettingsError when a file cannot be read or is no PEM."""
     if settings is None:
@@ -20,6 +31,7 @@ def tls_context(settings: TlsSettings | None, beside: Path) -> ssl.SSLContext | 
     )
     try:
         context = ssl.create_default_context(cafile=ca)
+        context.sslsocket_class = _ClosedWhenRefused
         if cert is not None:
             context.load_cert_chain(cert, key)
     except (OSError, ssl.SSLError) as error:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
+import paho.mqtt.client as paho
 from aiomqtt import Client, MqttError, Will
 from aiomqtt import Message as Received
+from aiomqtt.types import PahoSocket
 
 from lineproof.core.station import StationView
 from lineproof.errors import InputError
@@ -26,7 +30,7 @@ from lineproof.signals.store_queue import Handed, Kind
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0  # between attempts to connect: a broker that is back has us within 2 s
 KEEPALIVE_S = 5  # the broker publishes the last will after 1.5 times as long without a word (MQTT 3.1.1, 3.1.2.10)
-BATCH = 10  # messages in flight; brokers allow 20 or more
+WINDOW = 10  # messages in flight; brokers allow 20 or more
 FAREWELL_S = 1.0  # for what waits, once `stop` was called
 STOP_S = 12.0  # an attempt to connect cannot be interrupted: the network, then the handshake of TLS
 REFUSED = 0x80  # of a subscription (MQTT 3.1.1, 3.9.3)
@@ -73,6 +77,7 @@ class MqttLink:
     def stop(self) -> None:
         """Send what waits for a moment, show "offline" and disconnect."""
         self._tell(self._stop)
+        self._tell(self._wake)
         self._thread.join(STOP_S)
 
     def _tell(self, event: asyncio.Event) -> None:
@@ -110,7 +115,7 @@ class MqttLink:
     def _new_client(self) -> Client:
         """One for each connection: a client that is used again sends again what we send again ourselves."""
         settings = self._settings
-        client = Client(
+        client = _Client(
             settings.host,
             settings.port,
             # Always the same: the broker then closes a dead connection of ours, and publishes its last will, before
@@ -123,8 +128,10 @@ class MqttLink:
             will=Will(self._topic + "state", encode(offline_message(self._session)), qos=1, retain=True),
             timeout=settings.timeout_ms / 1000,
             keepalive=KEEPALIVE_S,
+            # Else a message waits for the acknowledgement of the one before, which TCP may hold back for 40 ms.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
-        client.pending_calls_threshold = 2 * BATCH  # it warns beyond
+        client.pending_calls_threshold = 2 * WINDOW  # it warns beyond
         client._client.connect_timeout = settings.timeout_ms / 1000  # no public way to it
         return client
 
@@ -137,39 +144,50 @@ class MqttLink:
         await self._publish_state(client)
         self.connected = True
         self.connections += 1
-        tasks = [asyncio.ensure_future(task) for task in (self._send(client), self._receive(client), self._stop.wait())]
+        tasks = [asyncio.ensure_future(task) for task in (self._send(client), self._receive(client))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
             self.connected = False
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _cancelled(tasks)
             self._inbox.disconnected()
             self._store.put_back()
-        await self._farewell(client)
+        await self._publish_state(client)
 
     async def _send(self, client: Client) -> None:
+        """Keep a window of messages in flight; once `stop` is called, return when all is confirmed, or time is up."""
         every_s = self._settings.state_every_ms / 1000
-        while True:
-            self._wake.clear()
-            while await self._send_batch(client):
-                await self._refresh_state(client, every_s)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(every_s):
-                    await self._wake.wait()
-            await self._refresh_state(client, every_s)
+        end_s = math.inf
+        flying: set[asyncio.Future[None]] = set()
+        try:
+            while time.monotonic() < end_s:
+                self._wake.clear()
+                for handed in self._store.take(max(0, WINDOW - len(flying))):
+                    flying.add(asyncio.ensure_future(self._send_one(client, handed)))
+                if self._stop.is_set():
+                    end_s = min(end_s, time.monotonic() + FAREWELL_S)
+                    if not flying:
+                        return
+                elif self._is_state_due(every_s):
+                    flying.add(asyncio.ensure_future(self._publish_state(client)))
+                flying -= await self._landed(flying, every_s)
+        finally:
+            await _cancelled(flying)
 
-    async def _send_batch(self, client: Client) -> bool:
-        """Publish the oldest; says whether there was one."""
-        batch = self._store.take(BATCH)
-        sent = await asyncio.gather(*(self._send_one(client, handed) for handed in batch), return_exceptions=True)
-        for outcome in sent:
-            if outcome is not None:
-                raise outcome
-        return bool(batch)
+    async def _landed(self, flying: set[asyncio.Future[None]], timeout_s: float) -> set[asyncio.Future[None]]:
+        """Those that the broker confirmed; returns early when there is more to send. Raises MqttError."""
+        woken = asyncio.ensure_future(self._woken())
+        done, _ = await asyncio.wait({*flying, woken}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        landed = flying & done
+        await _cancelled([woken])
+        for future in landed:
+            future.result()
+        return landed
+
+    async def _woken(self) -> None:
+        await self._wake.wait()
 
     async def _send_one(self, client: Client, handed: Handed) -> None:
         is_state = handed.message.kind is Kind.STATE
@@ -178,17 +196,16 @@ class MqttLink:
         self.published += 1
         self._store.confirm(handed)
 
-    async def _refresh_state(self, client: Client, every_s: float) -> None:
-        """Show that the heartbeat counts, or take the state back when the decision loop no longer shows any."""
-        if self._current() is not self._published_view and time.monotonic() - self._published_s >= every_s:
-            await self._publish_state(client)
+    def _is_state_due(self, every_s: float) -> bool:
+        """The heartbeat has counted, or the decision loop no longer shows anything and the state is to be taken back."""
+        return self._current() is not self._published_view and time.monotonic() - self._published_s >= every_s
 
     async def _publish_state(self, client: Client) -> None:
         view = self._current()
         self._session = self._session if view is None else view.session
         message = offline_message(self._session) if view is None else state_message(view, datetime.now(UTC))
-        await client.publish(self._topic + "state", encode(message), qos=1, retain=True)
         self._published_view, self._published_s = view, time.monotonic()
+        await client.publish(self._topic + "state", encode(message), qos=1, retain=True)
 
     async def _receive(self, client: Client) -> None:
         async for message in client.messages:
@@ -204,12 +221,22 @@ class MqttLink:
             answer = error_message(topic, error.message, datetime.now(UTC))
             await client.publish(self._topic + "error", encode(answer), qos=0)
 
-    async def _farewell(self, client: Client) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_S):
-                while await self._send_batch(client):
-                    pass
-        await self._publish_state(client)
+
+class _Client(Client):
+    """The base asks to write a turn of the loop later: the socket may be closed by then, its number another file's."""
+
+    def _on_socket_register_write(self, client: paho.Client, userdata: object, sock: PahoSocket) -> None:
+        try:
+            asyncio.get_running_loop().add_writer(sock.fileno(), client.loop_write)
+        except RuntimeError:  # while connecting, in a thread of its own
+            super()._on_socket_register_write(client, userdata, sock)
+
+
+async def _cancelled(futures: Collection[asyncio.Future[None]]) -> None:
+    """They end; what they ended with is no longer of interest."""
+    for future in futures:
+        future.cancel()
+    await asyncio.gather(*futures, return_exceptions=True)
 
 
 def _hang_up(client: Client) -> None:

@@ -56,10 +56,21 @@ any_view = st.builds(
     ruleset_id=texts,
     counters=st.builds(Counters, uint32, uint32, uint32, uint32),
     **dict.fromkeys(
-        (
-            "ready triggered acquiring acquired inspecting missed_trigger result_overrun warning challenge_due "
-            "simulation degraded storage_degraded drift"
-        ).split(),
+        [
+            "ready",
+            "triggered",
+            "acquiring",
+            "acquired",
+            "inspecting",
+            "missed_trigger",
+            "result_overrun",
+            "warning",
+            "challenge_due",
+            "simulation",
+            "degraded",
+            "storage_degraded",
+            "drift",
+        ],
         st.booleans(),
     ),
 )
@@ -125,9 +136,18 @@ def test_a_result_says_all_it_knows():
     }
 
 
-UNKNOWN = (
-    "part_id reason_code top_class top_score worst_size_um latency_ms frame_age_ms model_id ruleset_id recipe".split()
-)
+UNKNOWN = [
+    "part_id",
+    "reason_code",
+    "top_class",
+    "top_score",
+    "worst_size_um",
+    "latency_ms",
+    "frame_age_ms",
+    "model_id",
+    "ruleset_id",
+    "recipe",
+]
 
 
 @pytest.mark.parametrize("outcome", Outcome)
