@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import select
+import selectors
 import socket
 import ssl
 import threading
@@ -66,7 +66,11 @@ class HttpPoster:
     def _hung_up(self) -> bool:
         """Whether the other end closed the idle connection: what is sent on it would be lost, or worse, in doubt."""
         sock: socket.socket | None = self._connection.sock
-        return sock is not None and bool(select.select([sock], [], [], 0)[0])
+        if sock is None:
+            return False
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_READ)
+            return bool(selector.select(0))
 
     @contextmanager
     def _deadline(self) -> Iterator[None]:
