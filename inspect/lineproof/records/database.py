@@ -16,7 +16,7 @@ from lineproof.errors import RecordError
 
 FILE = "records.db"
 URL_VARIABLE = "LINEPROOF_RECORDS_URL"
-SCHEMA = "v0001"  # the newest revision in migrations/versions; a test holds the two together
+SCHEMA = "v0002"  # the newest revision in migrations/versions; a test holds the two together
 # `PRAGMA quick_check` reads every page: about 2 ms per MB here. Larger files are checked by `lineproof records verify`.
 QUICK_CHECK_MAX_BYTES = 16_000_000
 _BUSY_MS = 5_000
