@@ -54,7 +54,8 @@ class Backlog:
         self._max_rows = settings.rows
         self._max_image_bytes = settings.images_mb * 1_000_000
         self._rows: deque[Pending] = deque()
-        self._receipts: deque[Acknowledgement] = deque()
+        self._receipts: deque[tuple[int, Acknowledgement]] = deque()  # with the rows that had come before
+        self._came = self._left = 0  # rows into and out of the ring
         self._image_bytes = 0  # held by the ring and by the batch in the writer's hands
         self._in_hand = 0
         self._changed = threading.Condition()
@@ -84,7 +85,9 @@ class Backlog:
             self._image_bytes += item.image.nbytes if item.image is not None else 0
             if len(self._rows) >= self._max_rows:
                 self._lose(self._rows.popleft())
+                self._left += 1
             self._rows.append(item)
+            self._came += 1
             self._changed.notify_all()
 
     def acknowledge(self, receipt: Acknowledgement) -> None:
@@ -93,12 +96,12 @@ class Backlog:
             if self._closed or len(self._receipts) >= self._max_rows:
                 self._counts["dropped_acknowledgements"] += 1
             else:
-                self._receipts.append(receipt)
+                self._receipts.append((self._came, receipt))
 
     def receipts(self) -> list[Acknowledgement]:
-        """Those that wait, oldest first; they stay until `received`."""
+        """Those whose rows are no longer waiting, oldest first; they stay until `received`."""
         with self._changed:
-            return list(self._receipts)
+            return [receipt for came, receipt in self._receipts if came <= self._left]
 
     def received(self, number: int, *, written: bool) -> None:
         """The oldest so many are on the disk, or lost with the end of the process."""
@@ -123,6 +126,7 @@ class Backlog:
                 images += item.image is not None
                 batch.append(item)
             self._in_hand = len(batch)
+            self._left += len(batch)
             return batch
 
     def finish(self, batch: list[Pending]) -> None:
@@ -146,6 +150,7 @@ class Backlog:
             for item in (*batch, *self._rows):
                 self._lose(item)
             self._rows.clear()
+            self._left = self._came
             self._changed.notify_all()
 
     def failed(self, error: str, *, failing: bool) -> None:
