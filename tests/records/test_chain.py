@@ -83,9 +83,7 @@ def swapped(links: list[Link]) -> list[Link]:
         (
             [
                 *SOUND[:3],
-                replace(
-                    SOUND[3], content_sha256=FORGED, sha256=link_sha256(SOUND[3].previous_sha256, 3, FORGED)
-                ),
+                replace(SOUND[3], content_sha256=FORGED, sha256=link_sha256(SOUND[3].previous_sha256, 3, FORGED)),
                 *SOUND[4:],
             ],
             4,
@@ -99,7 +97,17 @@ def swapped(links: list[Link]) -> list[Link]:
         ([*SOUND[:3], replace(SOUND[3], sha256="no hash"), *SOUND[4:]], 3, "has no valid hash"),
         (SOUND[1:], 0, "are missing"),
     ],
-    ids=["edited", "edited-rehashed", "deleted", "deleted-four", "swapped", "inserted", "order", "no-hash", "no-genesis"],
+    ids=[
+        "edited",
+        "edited-rehashed",
+        "deleted",
+        "deleted-four",
+        "swapped",
+        "inserted",
+        "order",
+        "no-hash",
+        "no-genesis",
+    ],
 )
 def test_the_first_break_is_named(tampered, position, why):
     broken = verify(tampered)

@@ -134,7 +134,11 @@ def test_a_whole_chain_verifies(folder):
         (["UPDATE inspection SET position = NULL WHERE sequence = 3"], "row 3", "put in"),
         (["UPDATE chain_entry SET facts = '{}' WHERE position = 9"], "entry 9 (acknowledged)", "changed or moved"),
         (["DELETE FROM chain_entry WHERE position = 9"], "entry 9", "are missing"),
-        (["DELETE FROM inspection WHERE sequence > 4", "DELETE FROM chain_entry WHERE position > 6"], "entries 5–12", "tail"),
+        (
+            ["DELETE FROM inspection WHERE sequence > 4", "DELETE FROM chain_entry WHERE position > 6"],
+            "entries 5–12",
+            "tail",
+        ),
         (["UPDATE chain_head SET chain_sha256 = '0'"], "entry 12", "is not the one of the kept head"),
     ],
 )
