@@ -161,6 +161,8 @@ def unusable(url: URL, error: SQLAlchemyError | str) -> RecordError:
             f"{database}: damaged ({why.splitlines()[0]})",
             hint=f"move it away (mv {database} {database}.damaged); the next start makes a new one, images stay",
         )
+    if "readonly database" in why:  # a reader may not roll back what a killed writer began
+        return RecordError(f"{database}: {why}", hint="a killed line left it so; its next start mends it")
     return RecordError(f"{database}: {why}", hint="check the path, its permissions and the free space of the disk")
 
 

@@ -126,6 +126,13 @@ class Store:
                 forget = update(InspectionRow).where(InspectionRow.sequence.in_(numbers))
                 connection.execute(forget.values(image_path=None, image_removed_at=now))
 
+    def images_removed_since(self, moment: datetime) -> list[tuple[datetime, str]]:
+        """Grab and inspection id of rows whose images retention let go since then."""
+        wanted = select(InspectionRow.grabbed_at, InspectionRow.inspection_id)
+        with self._engine.connect() as connection:
+            found = connection.execute(wanted.where(InspectionRow.image_removed_at >= moment))
+            return [(grabbed_at, inspection_id) for grabbed_at, inspection_id in found]
+
     def named_images(self, paths: Sequence[str]) -> set[str]:
         """Those of the paths that a row names."""
         named: set[str] = set()
