@@ -23,13 +23,15 @@ from sqlalchemy.dialects import sqlite
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from machine import machine
+
 from builders import detections, inspection
 from lineproof.core import Decision, Inspection, Reason, Verdict
 from lineproof.records.database import database_url, open_engine
+from lineproof.records.head_file import HeadFile
 from lineproof.records.model import InspectionRow
 from lineproof.records.rows import row_of
 from lineproof.records.store import Store
-from machine import machine
 
 FAIL = Verdict(Decision.FAIL, (Reason("scratch.score", "scratch: score 0.90 ≥ 0.50", 0),))
 FOUND = detections(*[(1, 2, 30, 40, 0.9, 0)] * 5)
@@ -42,6 +44,12 @@ def unchained(engine: Engine, rows: list[dict[str, object]]) -> None:
     """As rows were written before there was a chain."""
     with engine.begin() as connection:
         connection.execute(sqlite.insert(InspectionRow).on_conflict_do_nothing(index_elements=["inspection_id"]), rows)
+
+
+def chained(store: Store, head_file: HeadFile, rows: list[dict[str, object]]) -> None:
+    """As the writer does: the head moves in the same transaction, and is kept beside the database."""
+    store.insert(rows)
+    head_file.write(store.head)
 
 
 def appended(append: Append, parts: list[Inspection]) -> tuple[float, float]:
@@ -58,12 +66,17 @@ def measure(folder: Path, at_once: int, appends: int) -> dict[str, object]:
         Path(str(engine.url.database)).parent.mkdir()
     store = Store(engines[0])
     Store(engines[1])
-    ways: dict[str, Append] = {"chained": store.insert, "unchained": partial(unchained, engines[1])}
+    head_file = HeadFile(folder, store.head.database_id)
+    ways: dict[str, Append] = {
+        "chained": partial(chained, store, head_file),
+        "unchained": partial(unchained, engines[1]),
+    }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(appends + WARM):
         for name, append in ways.items():
             parts = [inspection("p", FAIL, detections=FOUND) for _ in range(at_once)]
             times[name].append(appended(append, parts))
+    head_file.close()
     for engine in engines:
         engine.dispose()
     table = {name: np.array(found[WARM:]) for name, found in times.items()}

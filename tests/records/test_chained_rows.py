@@ -7,6 +7,7 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -92,6 +93,17 @@ def test_what_a_station_knows_is_in_the_row(folder):
     assert receipt.facts["read_ns"] == 23
     assert receipt.facts["read_at"] == "2026-11-23T12:00:00.023250+00:00"
     assert len(receipt.facts["boot_id"]) in (0, 36)
+
+
+def test_gates_of_any_kind_make_a_row(tmp_path):
+    journal = Journal.open(settings(tmp_path))
+    gates = {"a": np.float32(0.5), "b": np.bool_(True), "c": float("nan"), "d": "x\0y", "e": 3, "f": object}
+    journal.put(inspection(), None, cycle(1, gates=gates, exposed=None))
+    journal.close()
+    row = open_records(tmp_path).find("1")
+    assert row.gates == {"a": 0.5, "b": "True", "c": None, "d": "xy", "e": 3, "f": "<class 'object'>"}
+    assert (row.exposed_at, row.exposed_ns) == (None, None)
+    assert verify(open_records(tmp_path)).damages == ()
 
 
 def test_a_whole_chain_verifies(folder):
@@ -199,6 +211,24 @@ def test_retention_of_rows_leaves_a_checkpoint(folder):
     assert [(gap.first, gap.last) for gap in gaps.values()] == [(1, 2), (4, 8), (10, 12)]  # 9 acknowledges row 3
     change(folder, "DELETE FROM inspection WHERE sequence = 3")
     assert [d.why for d in verify(open_records(folder)).damages] == ["are missing"]
+
+
+def test_the_receipt_stays_while_one_view_of_the_part_does(tmp_path):
+    journal = Journal.open(settings(tmp_path))
+    for view, pixels in (("top", None), ("side", image())):
+        journal.put(inspection("p", FAIL, grabbed_at=NOON, view=view), pixels, cycle(1))
+    assert journal.flush(30)
+    journal.acknowledge(Acknowledgement(2**32 - 1, 1, moment(9)))
+    journal.close()
+    Journal.open(settings(tmp_path, max_row_days=0.5)).close()
+    records = open_records(tmp_path)
+    (side,) = records.rows()
+    assert records.acknowledgement(side) is not None
+    change(tmp_path, "UPDATE inspection SET image_path = NULL")
+    Journal.open(settings(tmp_path, max_row_days=0.5)).close()
+    found = verify(records)
+    assert (found.rows, found.chained, found.damages) == (0, 1 + 3 + 2, ())
+    assert [(gap.first, gap.last) for gap in records.removed().values()] == [(1, 1), (2, 3)]
 
 
 def test_a_second_step_of_retention_joins_up_with_the_first(folder):
@@ -349,3 +379,23 @@ def test_a_database_without_its_head_is_one_line(folder):
     change(folder, "DELETE FROM chain_head")
     with pytest.raises(RecordError, match="the row of `chain_head` was removed"):
         verify(open_records(folder))
+
+
+def test_a_check_that_retention_overtakes_is_done_again(folder, monkeypatch):
+    from lineproof.records import read
+
+    change(folder, "UPDATE inspection SET image_path = NULL")
+    monkeypatch.setattr(read, "_AT_A_TIME", 2)
+    records = open_records(folder)
+    rows, seen = records.rows, []
+
+    def overtaken():
+        for row in rows():
+            yield row
+            if not seen:
+                seen.append(row)
+                Journal.open(settings(folder, max_row_days=0.5)).close()
+
+    monkeypatch.setattr(records, "rows", overtaken)
+    found = verify(records)
+    assert (found.rows, found.chained, found.damages) == (0, 14, ())

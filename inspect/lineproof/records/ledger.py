@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, update
@@ -74,8 +74,14 @@ class Ledger:
             raise MovedOn
         return new
 
-    def moved(self, head: Head) -> None:
-        """The transaction was committed."""
+    def append(self, work: Callable[[Connection], Head]) -> None:
+        """One transaction, in which `work` appends and returns the new head; whatever it raises is passed on."""
+        try:
+            with self._engine.begin() as connection:
+                head = work(connection)
+        except BaseException:
+            self.forget()  # the answer to a commit may have been lost
+            raise
         self._head = head
 
     def add_entries(self, connection: Connection, entries: Sequence[Entry]) -> Head:

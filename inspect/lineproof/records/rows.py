@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC
+from numbers import Real
 from pathlib import Path
 
 from lineproof.core import Inspection
 from lineproof.records.chain import content_sha256
-from lineproof.records.cycle import Cycle, GateValue, Moment
+from lineproof.records.cycle import Cycle, Moment
 from lineproof.records.images import StoredImage
 from lineproof.records.model import HASHED, STATION
 
@@ -91,13 +92,13 @@ def _moment(name: str, moment: Moment | None) -> dict[str, object]:
     }
 
 
-def _gate(value: GateValue) -> object:
+def _gate(value: object) -> object:
     """A gate that measured no number tells None: 0 could be a value."""
     if isinstance(value, bool) or value is None:
         return value
-    if isinstance(value, str):
-        return _text(value)
-    return _number(value, 6) if math.isfinite(value) else None
+    if isinstance(value, Real):  # numpy's numbers as well
+        return _number(float(value), 6) if math.isfinite(value) else None
+    return _text(str(value))
 
 
 def _reasons(inspection: Inspection) -> list[dict[str, object]]:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import cast
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Table, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute
 
 from lineproof.core import Decision
 from lineproof.errors import RecordError
 from lineproof.records.chain import Head
 from lineproof.records.database import ensure_schema
-from lineproof.records.entries import Entry, Kind, gaps_between, removed, subject_of
+from lineproof.records.entries import Entry, Kind
 from lineproof.records.ledger import Ledger, MovedOn
 from lineproof.records.model import EntryRow, InspectionRow
+from lineproof.records.row_removal import forget_rows
 
 # Half of what SQLite takes as variables of one statement in its oldest builds.
 _CHUNK = 450
@@ -83,7 +83,7 @@ class Store:
             if not left:
                 return
             try:
-                self._append(partial(self._ledger.add_entries, entries=left))
+                self._ledger.append(partial(self._ledger.add_entries, entries=left))
             except MovedOn:
                 continue
             else:
@@ -153,44 +153,8 @@ class Store:
         return None
 
     def forget_rows(self, before: datetime, limit: int) -> int:
-        """Remove the oldest rows without an image, with their acknowledgements, and leave a checkpoint; says how many."""
-        old = (
-            select(
-                InspectionRow.sequence,
-                InspectionRow.position,
-                InspectionRow.previous_sha256,
-                InspectionRow.chain_sha256,
-                InspectionRow.session,
-                InspectionRow.seq,
-            )
-            .where(InspectionRow.grabbed_at < before, InspectionRow.image_path.is_(None))
-            .order_by(InspectionRow.grabbed_at)
-            .limit(limit)
-        )
-        with self._engine.connect() as connection:
-            rows = connection.execute(old).all()
-        if not rows:
-            return 0
-        chained = [(row.position, row.previous_sha256, row.chain_sha256) for row in rows if row.position is not None]
-        numbers = [row.sequence for row in rows]
-        subjects = [subject_of(row.session, row.seq) for row in rows if row.seq is not None]
-
-        def forget(connection: Connection) -> Head:
-            receipts = _receipts(connection, subjects)
-            gaps = gaps_between(sorted([*chained, *receipts]))
-            checkpoint = removed(gaps, len(rows) - len(chained), before, datetime.now(UTC))
-            head = self._ledger.add_entries(connection, [checkpoint])  # first: it holds off other writers
-            gone = _delete(connection, InspectionRow.sequence, numbers)
-            gone += _delete(connection, EntryRow.position, [position for position, *_ in receipts])
-            if gone != len(numbers) + len(receipts):
-                raise MovedOn  # another writer of this database removed some of them
-            return head
-
-        try:
-            self._append(forget)
-        except MovedOn:
-            return 0  # the next step looks again
-        return len(rows)
+        """Remove the oldest rows without an image, and leave a checkpoint in the chain; says how many."""
+        return forget_rows(self._engine, self._ledger, before, limit)
 
     def _append_rows(self, rows: Sequence[dict[str, object]]) -> None:
         links = self._ledger.link([str(row["row_sha256"]) for row in rows])
@@ -201,17 +165,7 @@ class Store:
             connection.execute(_ADD_ROWS, linked)
             return head
 
-        self._append(append)
-
-    def _append(self, work: Callable[[Connection], Head]) -> None:
-        """One transaction that moves the head; whatever goes wrong, the head is asked for again."""
-        try:
-            with self._engine.begin() as connection:
-                head = work(connection)
-        except BaseException:
-            self._ledger.forget()
-            raise
-        self._ledger.moved(head)
+        self._ledger.append(append)
 
     def _unwritten(self, rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
         """Rows that are not there yet, each once."""
@@ -240,23 +194,3 @@ class Store:
             self.renew()
             self._ledger.forget()
             ensure_schema(self._engine)
-
-
-def _receipts(connection: Connection, subjects: Sequence[str]) -> list[tuple[int, str, str]]:
-    """Position and hashes of the acknowledgements of these triggers."""
-    found: list[tuple[int, str, str]] = []
-    for start in range(0, len(subjects), _CHUNK):
-        wanted = select(EntryRow.position, EntryRow.previous_sha256, EntryRow.chain_sha256).where(
-            EntryRow.kind == Kind.ACKNOWLEDGED.value, EntryRow.subject.in_(subjects[start : start + _CHUNK])
-        )
-        found += [(position, previous, sha256) for position, previous, sha256 in connection.execute(wanted)]
-    return found
-
-
-def _delete(connection: Connection, column: InstrumentedAttribute[int], numbers: Sequence[int]) -> int:
-    """Remove rows by number; says how many there were."""
-    gone = 0
-    for start in range(0, len(numbers), _CHUNK):
-        chosen: ColumnElement[bool] = column.in_(numbers[start : start + _CHUNK])
-        gone += int(connection.execute(delete(column.class_).where(chosen)).rowcount)
-    return gone

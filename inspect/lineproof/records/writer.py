@@ -82,7 +82,7 @@ class Writer:
             self._backlog.remark(f"records were lost or rewritten: entry {kept.position} is not as it was written")
 
     def _tell_head(self) -> None:
-        """Keep the head beside the database; only after it is told, the old one is forgotten."""
+        """Keep the head beside the database, where it moved; a database made anew gets a file of its own."""
         head = self._store.head
         if head == self._told:
             return
