@@ -11,6 +11,7 @@ from builders import inspection
 from lineproof.core import Decision, Reason, Verdict
 from lineproof.records import backlog as module
 from lineproof.records.backlog import BATCH_IMAGES, Backlog
+from lineproof.records.cycle import Acknowledgement, Moment
 from lineproof.records.images import StoredImage
 from lineproof.records.settings import BacklogSettings
 
@@ -92,3 +93,23 @@ def test_pass_images_leave_room_for_the_evidence_of_a_reject():
     assert backlog.health().dropped_images == 2
     backlog.put(inspection("bad", Verdict(Decision.FAIL, (Reason("r", "t"),))), image)
     assert backlog.health().dropped_images == 2
+
+
+def test_a_receipt_waits_for_its_row():
+    backlog = Backlog(BacklogSettings(rows=2))
+    now = Moment.now()
+    backlog.put(inspection("p1"), None)
+    backlog.acknowledge(Acknowledgement(1, 1, now))
+    assert backlog.receipts() == []
+    batch = backlog.take(0)
+    backlog.put(inspection("p2"), None)
+    backlog.acknowledge(Acknowledgement(1, 2, now))
+    assert [receipt.seq for receipt in backlog.receipts()] == [1]
+    backlog.finish(batch)
+    assert not backlog.wait_empty(0)
+    backlog.finish(backlog.take(0))
+    backlog.received(2, written=True)
+    assert backlog.wait_empty(0)
+    for seq in (3, 4, 5):
+        backlog.acknowledge(Acknowledgement(1, seq, now))
+    assert backlog.health().dropped_acknowledgements == 1

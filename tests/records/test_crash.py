@@ -70,7 +70,7 @@ def test_kill_nine_leaves_whole_records(tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(tests)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])},
     )
     rounds = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rounds) == ROUNDS
@@ -146,3 +146,23 @@ def test_rows_of_the_killed_session_keep_their_images(tmp_path):
     killed(tmp_path)
     Journal.open(RecordSettings(folder=tmp_path)).close()
     assert verify(open_records(tmp_path)).damages == ()
+
+
+def test_images_that_killed_retention_let_go_and_did_not_remove_go_now(tmp_path, monkeypatch):
+    from lineproof.records import retention
+
+    fail = Verdict(Decision.FAIL, (Reason("r", "t"),))
+    journal = Journal.open(RecordSettings(folder=tmp_path, retention={"min_free_gb": 0}))
+    for name in ("a", "b"):
+        journal.put(inspection(name, fail), image())
+    journal.close()
+    monkeypatch.setattr(retention, "remove_image", lambda *_: None)  # killed before the first file
+    one_image = sum(path.stat().st_size for path in tmp_path.rglob("*.png")) / 2
+    limit = {"min_free_gb": 0, "max_gb": one_image * 1.5 / 1e9, "delete_rejects": True}
+    Journal.open(RecordSettings(folder=tmp_path, retention=limit)).close()
+    monkeypatch.undo()
+    assert verify(open_records(tmp_path)).unnamed_files == 1
+    killed(tmp_path)
+    Journal.open(RecordSettings(folder=tmp_path)).close()
+    found = verify(open_records(tmp_path))
+    assert (found.images, found.unnamed_files, found.damages) == (1, 0, ())

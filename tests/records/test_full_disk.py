@@ -62,7 +62,7 @@ def test_rows_wait_in_memory_for_space(tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(tests)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])},
     )
     put, failures, last_error, recovered, written, dropped_rows, dropped_images = json.loads(done.stdout)
     assert failures > 0

@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from lineproof.core import Decision, Image, Inspection
+from lineproof.records.cycle import Acknowledgement, Cycle
 from lineproof.records.images import StoredImage
 from lineproof.records.settings import BacklogSettings
 
@@ -29,6 +30,7 @@ class RecorderHealth:
     failures: int  # attempts to write that failed; most are tried again
     last_error: str  # "" when there was none
     failing: bool  # the last attempt failed: rows are only in memory
+    dropped_acknowledgements: int = 0
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class Pending:
 
     inspection: Inspection
     image: Image | None
+    cycle: Cycle | None = None
     note: str = ""
     stored: StoredImage | None = None
     image_error: str = ""
@@ -51,22 +54,30 @@ class Backlog:
         self._max_rows = settings.rows
         self._max_image_bytes = settings.images_mb * 1_000_000
         self._rows: deque[Pending] = deque()
+        self._receipts: deque[tuple[int, Acknowledgement]] = deque()  # with the rows that had come before
+        self._came = self._left = 0  # rows into and out of the ring
         self._image_bytes = 0  # held by the ring and by the batch in the writer's hands
         self._in_hand = 0
         self._changed = threading.Condition()
         self._closed = False
-        self._counts = {"written": 0, "dropped_images": 0, "dropped_rows": 0, "failures": 0}
+        self._counts = {
+            "written": 0,
+            "dropped_images": 0,
+            "dropped_rows": 0,
+            "failures": 0,
+            "dropped_acknowledgements": 0,
+        }
         self._last_error = ""
         self._failing = False
 
-    def put(self, inspection: Inspection, image: Image | None) -> None:
+    def put(self, inspection: Inspection, image: Image | None, cycle: Cycle | None = None) -> None:
         """Take it and return; never waits for anything but another thread's few instructions."""
         with self._changed:
             if self._closed:
                 self._counts["dropped_rows"] += 1
                 self._last_error = "a part was recorded after the recorder was closed"
                 return
-            item = Pending(inspection, image, since_s=time.monotonic())
+            item = Pending(inspection, image, cycle, since_s=time.monotonic())
             if image is not None and not self._affords(image.nbytes, inspection.decision):
                 item.image = None
                 item.note = "image dropped: too many were waiting for the disk"
@@ -74,7 +85,30 @@ class Backlog:
             self._image_bytes += item.image.nbytes if item.image is not None else 0
             if len(self._rows) >= self._max_rows:
                 self._lose(self._rows.popleft())
+                self._left += 1
             self._rows.append(item)
+            self._came += 1
+            self._changed.notify_all()
+
+    def acknowledge(self, receipt: Acknowledgement) -> None:
+        """Take a receipt and return; it wakes nobody, the writer sees it with the next rows or once a second."""
+        with self._changed:
+            if self._closed or len(self._receipts) >= self._max_rows:
+                self._counts["dropped_acknowledgements"] += 1
+            else:
+                self._receipts.append((self._came, receipt))
+
+    def receipts(self) -> list[Acknowledgement]:
+        """Those whose rows are no longer waiting, oldest first; they stay until `received`."""
+        with self._changed:
+            return [receipt for came, receipt in self._receipts if came <= self._left]
+
+    def received(self, number: int, *, written: bool) -> None:
+        """The oldest so many are on the disk, or lost with the end of the process."""
+        with self._changed:
+            for _ in range(number):
+                self._receipts.popleft()
+            self._counts["dropped_acknowledgements"] += 0 if written else number
             self._changed.notify_all()
 
     def take(self, wait_s: float) -> list[Pending]:
@@ -92,6 +126,7 @@ class Backlog:
                 images += item.image is not None
                 batch.append(item)
             self._in_hand = len(batch)
+            self._left += len(batch)
             return batch
 
     def finish(self, batch: list[Pending]) -> None:
@@ -115,6 +150,7 @@ class Backlog:
             for item in (*batch, *self._rows):
                 self._lose(item)
             self._rows.clear()
+            self._left = self._came
             self._changed.notify_all()
 
     def failed(self, error: str, *, failing: bool) -> None:
@@ -150,7 +186,7 @@ class Backlog:
     def wait_empty(self, wait_s: float) -> bool:
         """Wait until everything put so far left memory; says whether it did."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._rows and not self._in_hand, wait_s)
+            return self._changed.wait_for(lambda: not self._rows and not self._in_hand and not self._receipts, wait_s)
 
     def health(self) -> RecorderHealth:
         """The counters, all of one moment."""

@@ -16,7 +16,7 @@ from lineproof.errors import RecordError
 
 FILE = "records.db"
 URL_VARIABLE = "LINEPROOF_RECORDS_URL"
-SCHEMA = "v0001"  # the newest revision in migrations/versions; a test holds the two together
+SCHEMA = "v0002"  # the newest revision in migrations/versions; a test holds the two together
 # `PRAGMA quick_check` reads every page: about 2 ms per MB here. Larger files are checked by `lineproof records verify`.
 QUICK_CHECK_MAX_BYTES = 16_000_000
 _BUSY_MS = 5_000
@@ -161,6 +161,8 @@ def unusable(url: URL, error: SQLAlchemyError | str) -> RecordError:
             f"{database}: damaged ({why.splitlines()[0]})",
             hint=f"move it away (mv {database} {database}.damaged); the next start makes a new one, images stay",
         )
+    if "readonly database" in why:  # a reader may not roll back what a killed writer began
+        return RecordError(f"{database}: {why}", hint="a killed line left it so; its next start mends it")
     return RecordError(f"{database}: {why}", hint="check the path, its permissions and the free space of the disk")
 
 

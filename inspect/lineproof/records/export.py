@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from lineproof import atomic
@@ -35,6 +36,15 @@ COLUMNS = (
     "note",
     "image_path",
     "image_sha256",
+    "session",
+    "seq",
+    "outcome",
+    "triggered_at",
+    "exposed_at",
+    "result_at",
+    "gates",
+    "position",
+    "chain_sha256",
 )
 # A spreadsheet runs a cell that begins so as a formula; part ids come from bar codes and callers.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -58,8 +68,10 @@ def _cell(row: InspectionRow, name: str) -> object:
     if name == "detections":
         return _harmless(" ".join(f"{found['class']}:{found['score']:.3f}" for found in row.detections))
     value = getattr(row, name)
-    if name == "grabbed_at":
-        return row.grabbed_at.isoformat(timespec="milliseconds")
+    if name == "gates":
+        return _harmless(" ".join(f"{gate}:{told}" for gate, told in (value or {}).items()))
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")
     return _harmless(value) if isinstance(value, str) else value
 
 

@@ -54,8 +54,13 @@ def image_path(inspection: Inspection, suffix: str) -> str:
     moment = inspection.grabbed_at.astimezone(UTC)
     time = f"{moment:%H%M%S}.{moment.microsecond // 1000:03d}"
     part = _UNSAFE.sub("-", inspection.part_id)[:40]
-    unique = _UNSAFE.sub("-", inspection.inspection_id)[:64]
+    unique = unique_end(inspection.inspection_id)
     return f"{IMAGES}/{moment:%Y-%m-%d}/{time}_{inspection.decision}_{part}_{unique}{suffix}"
+
+
+def unique_end(inspection_id: str) -> str:
+    """What the name of an inspection's image ends with, before its suffix."""
+    return _UNSAFE.sub("-", inspection_id)[:64]
 
 
 def encode(image: Image, settings: ImageSettings) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from lineproof.core import Image, Inspection
 from lineproof.errors import RecordError
 from lineproof.records.backlog import Backlog, RecorderHealth
+from lineproof.records.cycle import Acknowledgement, Cycle
 from lineproof.records.database import database_url, open_engine
 from lineproof.records.images import ImagePolicy
 from lineproof.records.lock import FolderLock
@@ -59,10 +60,17 @@ class Journal:
         retention = Retention(store, folder, settings.retention, reserve, free)
         return cls(settings, backlog, Writer(folder, settings, backlog, store, retention), lock)
 
-    def put(self, inspection: Inspection, image: Image | None) -> None:
-        """Hand over and return at once; the pixels are kept by reference, so nobody may write to them afterwards."""
+    def put(self, inspection: Inspection, image: Image | None, cycle: Cycle | None = None) -> None:
+        """Hand over and return at once; the pixels are kept by reference, so nobody may write to them afterwards.
+
+        A triggered station says with `cycle` which trigger this answers.
+        """
         wanted = image is not None and self._policy.wants(inspection.decision)
-        self._backlog.put(inspection, image if wanted else None)
+        self._backlog.put(inspection, image if wanted else None, cycle)
+
+    def acknowledge(self, receipt: Acknowledgement) -> None:
+        """The controller has read a result that was put before; returns at once, on the disk within about a second."""
+        self._backlog.acknowledge(receipt)
 
     def health(self) -> RecorderHealth:
         """What was written, what waits, what was lost, and the last error."""

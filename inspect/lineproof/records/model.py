@@ -1,4 +1,4 @@
-"""The table: one row per inspection, readable by any SQL tool."""
+"""The tables: one row per inspection, and what else the chain holds; readable by any SQL tool."""
 
 from __future__ import annotations
 
@@ -78,7 +78,24 @@ class InspectionRow(Base):
     image_bytes: Mapped[int | None] = mapped_column(BigInteger)
     origin: Mapped[str] = mapped_column(Text)
     note: Mapped[str] = mapped_column(Text)  # e.g. why an image that should be there is not
+
+    # Of a triggered station; None elsewhere. `_ns` is monotonic, as `grabbed_ns`.
+    session: Mapped[int | None] = mapped_column(BigInteger)
+    seq: Mapped[int | None] = mapped_column(BigInteger)
+    outcome: Mapped[str | None] = mapped_column(Text)  # core.station.Outcome
+    triggered_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    triggered_ns: Mapped[int | None] = mapped_column(BigInteger)
+    exposed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    exposed_ns: Mapped[int | None] = mapped_column(BigInteger)
+    result_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    result_ns: Mapped[int | None] = mapped_column(BigInteger)
+    gates: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
     row_sha256: Mapped[str] = mapped_column(Text)  # over every column above but `sequence`
+
+    position: Mapped[int | None] = mapped_column(BigInteger)  # in the chain; None: written before there was one
+    previous_sha256: Mapped[str | None] = mapped_column(Text)
+    chain_sha256: Mapped[str | None] = mapped_column(Text)
 
     image_path: Mapped[str | None] = mapped_column(Text)  # below the records folder; None once removed
     image_removed_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -87,6 +104,8 @@ class InspectionRow(Base):
         Index("ix_inspection_part", "part_id", "view"),
         Index("ix_inspection_grabbed_at", "grabbed_at"),
         Index("ix_inspection_image_path", "image_path"),
+        Index("ix_inspection_position", "position", unique=True),
+        Index("ix_inspection_seq", "session", "seq"),
         # What retention asks for: the oldest image of one decision.
         Index(
             "ix_inspection_kept_image",
@@ -98,6 +117,42 @@ class InspectionRow(Base):
     )
 
 
-# Changed after writing by retention, or given by the database: not part of the row's checksum.
-UNHASHED = frozenset({"sequence", "row_sha256", "image_path", "image_removed_at"})
+class EntryRow(Base):
+    """What the chain holds beside inspections: its beginning, acknowledgements, and checkpoints of removed rows."""
+
+    __tablename__ = "chain_entry"
+
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(Text)  # records.entries.Kind
+    subject: Mapped[str] = mapped_column(Text)  # what it is about, e.g. "session:seq"
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    previous_sha256: Mapped[str] = mapped_column(Text)
+    chain_sha256: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (Index("ix_chain_entry_subject", "kind", "subject"),)
+
+
+class HeadRow(Base):
+    """One row: the end of the chain, which a writer moves in the transaction that appends to it."""
+
+    __tablename__ = "chain_head"
+
+    id: Mapped[int] = mapped_column(primary_key=True)  # always 1
+    database_id: Mapped[str] = mapped_column(Text)
+    position: Mapped[int] = mapped_column(BigInteger)
+    chain_sha256: Mapped[str] = mapped_column(Text)
+
+
+# Changed after writing by retention, or given on writing: not part of the row's checksum.
+UNHASHED = frozenset(
+    {"sequence", "row_sha256", "position", "previous_sha256", "chain_sha256", "image_path", "image_removed_at"}
+)
 HASHED = tuple(column.key for column in InspectionRow.__table__.columns if column.key not in UNHASHED)
+# Columns of schema v0002: a row of before the chain has no checksum over them.
+STATION = frozenset(
+    {
+        *("session", "seq", "outcome", "gates"),
+        *(f"{moment}_{clock}" for moment in ("triggered", "exposed", "result") for clock in ("at", "ns")),
+    }
+)
+HASHED_BEFORE_CHAIN = tuple(name for name in HASHED if name not in STATION)

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Engine, func, select
+from sqlalchemy import ColumnElement, Engine, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from lineproof.core import Decision
 from lineproof.errors import RecordError
-from lineproof.records.database import FILE, database_url, open_engine, schema_version, unusable
-from lineproof.records.model import InspectionRow
+from lineproof.records.chain import Head, Removed
+from lineproof.records.database import FILE, SCHEMA, database_url, open_engine, schema_version, unusable
+from lineproof.records.entries import Kind, gaps_of, subject_of
+from lineproof.records.ledger import read_head_row
+from lineproof.records.model import EntryRow, InspectionRow
 
 _AT_A_TIME = 500
+_LONGEST_NUMBER = 15  # digits; an id that is all digits is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,52 @@ class Records:
         with self._session() as session:
             return session.scalar(query) is not None
 
+    def find(self, name: str) -> InspectionRow:
+        """The row of a sequence number, an inspection's id or the unmistakable start of one; raises RecordError."""
+        wanted = [InspectionRow.inspection_id.startswith(name, autoescape=True)]
+        if name.isdecimal() and len(name) <= _LONGEST_NUMBER:
+            wanted.append(InspectionRow.sequence == int(name))
+        with self._session() as session:
+            rows = list(session.scalars(select(InspectionRow).where(or_(*wanted)).limit(_AT_A_TIME)))
+        exact = [row for row in rows if row.inspection_id == name or str(row.sequence) == name] or rows
+        if not exact:
+            raise RecordError(f"{self.folder}: no record {name}", hint="`lineproof records list` shows their numbers")
+        if len(exact) > 1:
+            raise RecordError(f"{self.folder}: {len(exact)} records begin with {name}", hint="give more of the id")
+        return exact[0]
+
+    def acknowledgement(self, row: InspectionRow) -> EntryRow | None:
+        """The controller's receipt of this row's result."""
+        if row.session is None or row.seq is None:
+            return None
+        subject = subject_of(row.session, row.seq)
+        query = select(EntryRow).where(EntryRow.kind == Kind.ACKNOWLEDGED.value, EntryRow.subject == subject)
+        with self._session() as session:
+            return session.scalars(query).first()
+
+    def head(self) -> Head:
+        """The end of the chain as the database names it."""
+        with self._session() as session:
+            return read_head_row(session.connection())
+
+    def entries(self, end: int) -> Iterator[EntryRow]:
+        """What the chain holds beside inspections before position `end`, in order, a few hundred in memory at a time."""
+        first = 0
+        while True:
+            query = select(EntryRow).where(EntryRow.position >= first, EntryRow.position < end)
+            with self._session() as session:
+                portion = list(session.scalars(query.order_by(EntryRow.position).limit(_AT_A_TIME)))
+            yield from portion
+            if len(portion) < _AT_A_TIME:
+                return
+            first = portion[-1].position + 1
+
+    def removed(self) -> dict[int, Removed]:
+        """What checkpoints account for, by the first position of each gap."""
+        query = select(EntryRow).where(EntryRow.kind == Kind.REMOVED.value)
+        with self._session() as session:
+            return {gap.first: gap for row in session.scalars(query) for gap in gaps_of(row.facts)}
+
     @contextmanager
     def _session(self) -> Iterator[Session]:
         try:
@@ -97,6 +147,11 @@ def open_records(folder: Path, url: str | None = None) -> Records:
         raise unusable(where, error) from None
     if version is None:
         raise RecordError(f"{name}: holds no records", hint="a line makes the tables when it first records")
+    if version < SCHEMA:
+        raise RecordError(
+            f"{name}: made by an older lineproof (schema {version}, this one reads {SCHEMA})",
+            hint=f"the line brings it up to date when it starts, or `lineproof records upgrade {folder}`",
+        )
     return Records(folder, engine)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from numbers import Real
 from pathlib import Path
 
 from lineproof.core import Inspection
+from lineproof.records.chain import content_sha256
+from lineproof.records.cycle import Cycle, Moment
 from lineproof.records.images import StoredImage
-from lineproof.records.model import HASHED
+from lineproof.records.model import HASHED, STATION
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -21,8 +22,10 @@ def boot_id() -> str:
     return _BOOT_ID.read_text("ascii").strip() if _BOOT_ID.is_file() else ""
 
 
-def row_of(inspection: Inspection, boot: str, image: StoredImage | None, note: str) -> dict[str, object]:
-    """Every column of `InspectionRow` but `sequence`; `image` is one that is already whole on the disk."""
+def row_of(
+    inspection: Inspection, boot: str, image: StoredImage | None, note: str, cycle: Cycle | None = None
+) -> dict[str, object]:
+    """Every column of `InspectionRow` but `sequence` and the chain's; `image` is one that is already whole on the disk."""
     origin = inspection.provenance
     times = inspection.times_ms
     row: dict[str, object] = {
@@ -57,22 +60,45 @@ def row_of(inspection: Inspection, boot: str, image: StoredImage | None, note: s
         "image_removed_at": None,
         "origin": _text(inspection.origin),
         "note": _text(note),
+        **_station(cycle),
     }
     row["row_sha256"] = row_sha256(row)
     return row
 
 
-def row_sha256(row: Mapping[str, object]) -> str:
+def row_sha256(row: Mapping[str, object], names: Sequence[str] = HASHED) -> str:
     """Checksum over the columns that never change after writing, the same before and after a round trip."""
-    facts = {name: row[name] for name in HASHED}
-    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=_moment)
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    return content_sha256({name: row[name] for name in names})
 
 
-def _moment(value: object) -> str:
-    if not isinstance(value, datetime):
-        raise TypeError(f"{type(value).__name__} has no place in a row")
-    return value.astimezone(UTC).isoformat(timespec="microseconds")
+def _station(cycle: Cycle | None) -> dict[str, object]:
+    if cycle is None:
+        return dict.fromkeys(STATION)
+    return {
+        "session": cycle.session,
+        "seq": cycle.seq,
+        "outcome": cycle.outcome.value,
+        **_moment("triggered", cycle.triggered),
+        **_moment("exposed", cycle.exposed),
+        **_moment("result", cycle.result),
+        "gates": {_text(name): _gate(value) for name, value in cycle.gates.items()},
+    }
+
+
+def _moment(name: str, moment: Moment | None) -> dict[str, object]:
+    return {
+        f"{name}_at": None if moment is None else moment.at.astimezone(UTC),
+        f"{name}_ns": None if moment is None else moment.ns,
+    }
+
+
+def _gate(value: object) -> object:
+    """A gate that measured no number tells None: 0 could be a value."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, Real):  # numpy's numbers as well
+        return _number(float(value), 6) if math.isfinite(value) else None
+    return _text(str(value))
 
 
 def _reasons(inspection: Inspection) -> list[dict[str, object]]:
@@ -102,7 +128,7 @@ def _detections(inspection: Inspection) -> list[dict[str, object]]:
 
 def _number(value: float, digits: int = 3) -> float:
     """Rounded; 0 for what is no number, which JSON and SQL cannot hold."""
-    return round(value, digits) if math.isfinite(value) else 0.0
+    return round(float(value), digits) if math.isfinite(value) else 0.0
 
 
 def _text(value: str) -> str:

@@ -13,7 +13,10 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from lineproof.core import Image
 from lineproof.errors import RecordError
 from lineproof.records.backlog import Backlog, Pending
+from lineproof.records.chain import Head
 from lineproof.records.database import reason
+from lineproof.records.entries import Kind, acknowledged, entry
+from lineproof.records.head_file import HeadFile, read_head
 from lineproof.records.images import encode, image_path, suffix_of, write_image
 from lineproof.records.lock import FolderLock
 from lineproof.records.retention import Retention
@@ -44,23 +47,71 @@ class Writer:
         self._retention = retention
         self._boot = boot_id()
         self._clean = False
+        self._head_file: HeadFile | None = None
+        self._told: Head | None = None  # what the head file says
 
     def run(self, lock: FolderLock) -> None:
         """Sweep what a killed writer left, then write until the backlog is closed and empty."""
         self._clean = self._sweep(lock)
+        self._tried(self._check_tail)
         self._tried(self._retention.step_when_due)
         while True:
             batch = self._backlog.take(IDLE_S)
             if batch:
                 self._keep(batch)
-            elif self._backlog.closed:
+            self._keep_receipts()
+            self._tried(self._tell_head)
+            if not batch and self._backlog.closed:
                 break
             self._tried(self._retention.step_when_due)
+        self._tried(self._close_head)
         self._store.renew()  # the last connection closed: SQLite moves its log into the database
+        self._tried(lambda: lock.release(clean=self._clean))
+
+    def _check_tail(self) -> None:
+        """Less in the database than the head file says was written: the loss becomes part of the chain."""
+        head = self._store.head
+        kept = read_head(self._folder, head.database_id)
+        if kept is None:
+            return
+        found = self._store.chain_sha256(kept.position)
+        replaced = found is not None and found != kept.sha256
+        if kept.position > head.position or replaced:
+            facts = {"kept": [kept.position, kept.sha256], "found": [head.position, head.sha256]}
+            self._store.add_entries([entry(Kind.TAIL_LOST, "", facts)])
+            self._backlog.remark(f"records were lost or rewritten: entry {kept.position} is not as it was written")
+
+    def _tell_head(self) -> None:
+        """Keep the head beside the database, where it moved; a database made anew gets a file of its own."""
+        head = self._store.head
+        if head == self._told:
+            return
+        if self._head_file is None or self._head_file.database_id != head.database_id:
+            self._close_head()
+            self._head_file = HeadFile(self._folder, head.database_id)
+        self._head_file.write(head)
+        self._told = head
+
+    def _close_head(self) -> None:
+        if self._head_file is not None:
+            self._head_file.close()
+            self._head_file = None
+
+    def _keep_receipts(self) -> None:
+        """Write what controllers acknowledged; a disk that takes nothing is tried again until the end, then counted."""
+        receipts = self._backlog.receipts()
+        if not receipts:
+            return
         try:
-            lock.release(clean=self._clean)
-        except OSError as error:
+            self._store.add_entries([acknowledged(receipt, self._boot) for receipt in receipts])
+        except (OSError, SQLAlchemyError, RecordError) as error:
             self._backlog.failed(_words(error), failing=False)
+            self._store.renew()
+            if not self._backlog.closed:
+                return
+            self._backlog.received(len(receipts), written=False)
+        else:
+            self._backlog.received(len(receipts), written=True)
 
     def _sweep(self, lock: FolderLock) -> bool:
         """Says whether the folder holds nothing half-done any more."""
@@ -122,7 +173,7 @@ class Writer:
         note = item.note
         if item.image is not None and item.stored is None:
             note = f"image not written: {item.image_error}"
-        return row_of(item.inspection, self._boot, item.stored, note)
+        return row_of(item.inspection, self._boot, item.stored, note, item.cycle)
 
     def _write_image(self, item: Pending) -> None:
         """Leaves `stored` set, or `image_error`; an image of an earlier attempt is not written twice."""
@@ -159,7 +210,7 @@ class Writer:
     def _tried(self, tidy: Callable[[], None]) -> None:
         try:
             tidy()
-        except (OSError, SQLAlchemyError) as error:
+        except (OSError, SQLAlchemyError, RecordError) as error:
             self._backlog.failed(_words(error), failing=False)
 
 
