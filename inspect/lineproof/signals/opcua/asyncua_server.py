@@ -6,13 +6,14 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from asyncua import Node, Server, ua
+from asyncua.common.connection import TransportLimits
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.crypto.uacrypto import x509
@@ -48,6 +49,8 @@ MAX_QUEUE = 256
 MAX_LIFETIME = 3000  # publishing intervals without a client's request; three keep-alives are the least (Part 4, 5.13.2)
 MAX_KEEP_ALIVE = 1000
 SUBSCRIPTIONS_PER_CLIENT = 4
+MAX_CHUNKS = 64  # of 64 kB in a message: anybody who connects may send one, before he says who he is
+MAX_TEXT = 256  # characters of a MeasId, PartId or ResultId: they go into every result
 APPLICATION_URI = "urn:lineproof:opcua"
 
 HEARTBEAT = Variable(CONTROLLER_HEARTBEAT, Kind.UINT16, "written by the controller, changed at least every 100 ms")
@@ -82,6 +85,7 @@ class NodeServer:
         users = None if settings.users_file is None else read_users(settings.users_file)
         self._server = Server(iserver=_bounded(settings.clients, users))
         self._server.set_endpoint(settings.endpoint)
+        self._server.limits = TransportLimits(max_chunk_count=MAX_CHUNKS, max_message_size=MAX_CHUNKS * 65_535)
         self._server.name = "lineproof"
         self._server.product_uri = self._server.manufacturer_name = "lineproof"
         self._server.application_type = ua.ApplicationType.Server
@@ -235,7 +239,7 @@ class NodeServer:
     def _listen(self, station: str, handlers: Handlers) -> None:
         def written(node: NodeData, attribute: ua.AttributeIds, value: ua.DataValue) -> None:
             held = node.attributes[attribute]
-            if value.Value is None or value.Value.Value is None:
+            if value.Value is None or not isinstance(value.Value.Value, int):  # an array, or null with a Bad status
                 raise ServiceError(ua.StatusCodes.BadTypeMismatch)
             if value.Value.Value != held.value.Value.Value:
                 handlers.heard()
@@ -326,7 +330,10 @@ class _Gate:
 def _callback(method: Method, handlers: Handlers) -> Callable[..., Coroutine[Any, Any, object]]:
     async def called(_: ua.NodeId, *variants: ua.Variant) -> object:
         wrong = _misfit(method.inputs, variants)
-        answer = Answer(wrong) if wrong else await handlers.called(method.name, tuple(item.Value for item in variants))
+        if wrong is not None:
+            return ua.StatusCode(int(wrong))
+        inputs = tuple("" if item.Value is None else item.Value for item in variants)  # a String may be null
+        answer = await handlers.called(method.name, inputs)
         if answer.status != Quality.GOOD:
             return ua.StatusCode(int(answer.status))
         kinds = (TYPES[item.kind] for item in method.outputs)
@@ -335,14 +342,18 @@ def _callback(method: Method, handlers: Handlers) -> Callable[..., Coroutine[Any
     return called
 
 
-def _misfit(wanted: tuple[Argument, ...], given: Iterable[ua.Variant]) -> Quality | None:
-    types = [item.VariantType for item in given]
-    if len(types) < len(wanted):
+def _misfit(wanted: tuple[Argument, ...], given: tuple[ua.Variant, ...]) -> Quality | None:
+    """What is wrong with the inputs of a call; asyncua looks at neither their number nor their types."""
+    if len(given) < len(wanted):
         return Quality.BAD_ARGUMENTS_MISSING
-    if len(types) > len(wanted):
+    if len(given) > len(wanted):
         return Quality.BAD_TOO_MANY_ARGUMENTS
-    fit = all(kind is TYPES[item.kind] for item, kind in zip(wanted, types, strict=True))
-    return None if fit else Quality.BAD_INVALID_ARGUMENT
+    for argument, item in zip(wanted, given, strict=True):
+        if item.is_array or item.VariantType is not TYPES[argument.kind]:
+            return Quality.BAD_INVALID_ARGUMENT
+        if isinstance(item.Value, str) and len(item.Value) > MAX_TEXT:
+            return Quality.BAD_OUT_OF_RANGE
+    return None
 
 
 def _argument(argument: Argument) -> ua.Argument:

@@ -209,6 +209,7 @@ class Desk:
             return Answer(Quality.BAD_SHUTDOWN)
         if len(self._waiting) >= self._limit:
             self.refused += 1
+            self._ring()
             return Answer(Quality.BAD_TOO_MANY_OPERATIONS)
         self._waiting.append(call)
         try:

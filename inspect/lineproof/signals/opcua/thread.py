@@ -40,7 +40,7 @@ class ServerThread:
 
     def __init__(self, settings: OpcUaSettings) -> None:
         self._settings = settings
-        self._tick_s = settings.watchdog_ms / 4000
+        self._tick_s = min(settings.watchdog_ms / 4000, 0.5)  # the clock wants a tick within each second
         self._nodes = NodeServer(settings)
         self._bells: SimpleQueue[Bell] = SimpleQueue()
         self._up = threading.Event()
@@ -91,11 +91,15 @@ class ServerThread:
 
     async def _serve(self) -> None:
         await self._nodes.start({name: station.handlers() for name, station in self._stations.items()})
+        at_rest = False
         try:
             await self._turn()
+            at_rest = True
+        except LineproofError as error:
+            self._trouble = error
         finally:
             self._running = False
-            await self._stop()
+            await self._stop(at_rest=at_rest)
 
     async def _turn(self) -> None:
         woken = asyncio.Event()
@@ -116,8 +120,11 @@ class ServerThread:
             self._bells.put("end")
             await asyncio.to_thread(bell.join, CLOSE_S)
 
-    async def _stop(self) -> None:
-        await asyncio.sleep(LINGER_S)
+    async def _stop(self, *, at_rest: bool) -> None:
+        if at_rest:
+            await asyncio.sleep(LINGER_S)
+        else:  # what clients could still read may not be true any more
+            self._nodes.abort()
         try:
             async with asyncio.timeout(STOP_S):
                 await self._nodes.stop()
