@@ -91,17 +91,11 @@ def test_nobody_else_does(guarded, user, password, encrypted):
         asyncio.run(get_in(guarded, user, password, encrypted=encrypted))
 
 
-class Careless(Client):
-    """Would send a password over an open channel."""
+def test_the_right_password_over_an_open_channel_is_refused_by_the_server(guarded, monkeypatch):
+    monkeypatch.setattr(Client, "find_endpoint", lambda endpoints, *_: endpoints[0])  # a client that does not care
 
-    @staticmethod
-    def find_endpoint(endpoints, security_mode, policy_uri):
-        return endpoints[0]
-
-
-def test_the_right_password_over_an_open_channel_is_refused_by_the_server(guarded):
     async def story() -> None:
-        client = Careless(f"opc.tcp://127.0.0.1:{guarded[0].port}/lineproof")
+        client = Client(f"opc.tcp://127.0.0.1:{guarded[0].port}/lineproof")
         client.set_user("plc1")
         client.set_password(PASSWORD)
         try:

@@ -319,10 +319,10 @@ class _Gate:
         password: str | None = None,
         certificate: bytes | None = None,
     ) -> User | None:
-        """None: refused. The open channel, which asyncua keeps for discovery, has no certificate."""
+        """None: refused. The open channel, which asyncua keeps for discovery, has an empty certificate."""
         if self._users is None:
             return User(role=UserRole.User)
-        if certificate is None or username is None or password is None or not self._users.know(username, password):
+        if not certificate or username is None or password is None or not self._users.know(username, password):
             return None
         return User(role=UserRole.User, name=username)
 
