@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from asyncua import ua
@@ -12,6 +13,7 @@ from asyncua import ua
 from lineproof.core.station import Outcome, PartResult, State, StationView
 from lineproof.errors import SettingsError, SignalError
 from lineproof.signals.opcua.address_space import RESULT, SHOWN
+from lineproof.signals.opcua.asyncua_server import MAX_UNSENT, NodeServer
 from lineproof.signals.opcua.server import open_stations
 from lineproof.signals.opcua.settings import OpcUaSettings
 from opcua_rig import READY, SESSION, peer_of
@@ -96,6 +98,25 @@ def _show_on(station) -> None:
     for _ in range(500):
         time.sleep(0.01)
         station.show(READY)
+
+
+class Transport:
+    def __init__(self, unsent: int) -> None:
+        self.unsent, self.aborted = unsent, False
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def test_a_client_that_asks_and_does_not_listen_is_cut_off():
+    transports = [Transport(0), Transport(MAX_UNSENT), Transport(MAX_UNSENT + 1)]
+    nodes = NodeServer(OpcUaSettings())
+    nodes._server = SimpleNamespace(iserver=SimpleNamespace(asyncio_transports=transports))
+    nodes.cut_deaf()
+    assert [transport.aborted for transport in transports] == [False, False, True]
 
 
 @pytest.mark.parametrize("names", [[""], ["a/b"], ["a", "a"]])

@@ -50,6 +50,7 @@ MAX_LIFETIME = 3000  # publishing intervals without a client's request; three ke
 MAX_KEEP_ALIVE = 1000
 SUBSCRIPTIONS_PER_CLIENT = 4
 MAX_CHUNKS = 64  # of 64 kB in a message: anybody who connects may send one, before he says who he is
+MAX_UNSENT = 8_000_000  # bytes that wait for a client to read them
 MAX_TEXT = 256  # characters of a MeasId, PartId or ResultId: they go into every result
 APPLICATION_URI = "urn:lineproof:opcua"
 
@@ -142,6 +143,12 @@ class NodeServer:
             inner = self._server.iserver
             value = ua.DataValue(ua.Variant(now, ua.VariantType.DateTime), SourceTimestamp=now)
             _at_once(inner.write_attribute_value(inner.current_time_node.nodeid, value))
+
+    def cut_deaf(self) -> None:
+        """Cut the connections of clients that ask and do not listen: answers would pile up without end."""
+        for transport in list(self._server.iserver.asyncio_transports):
+            if transport.get_write_buffer_size() > MAX_UNSENT:
+                transport.abort()
 
     async def stop(self) -> None:
         """Close every connection and the port."""

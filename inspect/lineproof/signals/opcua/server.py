@@ -89,7 +89,7 @@ class OpcUa:
         self._server.ring()
         if all(station.closed for station in self.siblings):
             self._server.join()
-        elif not self._at_rest.wait(CLOSE_S):
+        elif self._server.running and not self._at_rest.wait(CLOSE_S):
             raise SignalError(f"OPC UA station {self.name}: the server's thread did not take the end")
 
     @property
