@@ -88,9 +88,8 @@ def parts_of(
     columns = tuple(limit.name for limit in limits)
     if unit == "image":
         rows = tuple(np.array([row]) for row in range(len(samples)))
-        return Parts(
-            tuple(s.image.name for s in samples), bad, by_image, columns, group.astype(np.int64), rows, by_image
-        )
+        own = tuple(names) if names is not None else tuple(sample.image.name for sample in samples)
+        return Parts(own, bad, by_image, columns, group.astype(np.int64), rows, by_image)
     members: defaultdict[str, list[int]] = defaultdict(list)
     for row, sample in enumerate(samples):
         members[sample.group].append(row)
