@@ -20,13 +20,30 @@ from lineproof.settings import parse_settings
 from lineproof.signals.mqtt import Mqtt
 from lineproof.signals.mqtt_link import MqttLink
 from lineproof.signals.mqtt_settings import MqttSettings
-from mqtt_rig import TOPIC, WHERE, Amqtt, Mosquitto, Subscriber, free_port, result, retained, station, validator, view
+from mqtt_rig import (
+    TOPIC,
+    WHERE,
+    Amqtt,
+    Mosquitto,
+    Subscriber,
+    free_port,
+    mosquitto_program,
+    result,
+    retained,
+    station,
+    validator,
+    view,
+)
 from mqtt_rig import wait_for as until
 
 STATE, RESULT, ERROR = validator("state"), validator("result"), validator("error")
 
 
-@pytest.fixture(params=[Mosquitto, Amqtt])
+# amqtt leaves connections open when it stops; leaks of ours show beside Mosquitto.
+LEAKS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(params=[Mosquitto, pytest.param(Amqtt, marks=LEAKS)])
 def broker(request, tmp_path):
     each = request.param(tmp_path / "broker")
     each.start()
@@ -349,6 +366,7 @@ def test_a_trigger_of_an_outage_does_not_come_later(mosquitto):
 # Access
 
 
+@pytest.mark.skipif(mosquitto_program() is None, reason="mosquitto is not installed (Debian package `mosquitto`)")
 def test_user_and_password_come_from_a_file(tmp_path):
     (tmp_path / "passwords").write_text("")
     subprocess.run(["mosquitto_passwd", "-b", tmp_path / "passwords", "press", "s3:cret"], check=True)
