@@ -130,18 +130,9 @@ def accept(point: Point, seen: Seen, classes: Sequence[str], question: Question)
     parts = parts_of(seen.samples, seen.found, limits, names=seen.names, unit=question.unit, fusion=question.fusion)
     decisions = parts.decisions([Threshold(limit.score, limit.review_score) for limit in limits])
     claims = claims_of(parts, decisions)
-    defects, once = (
-        defects_of(
-            seen,
-            parts,
-            limits,
-            rule=question.rule,
-            class_matters=question.class_matters,
-            mm_per_px=question.mm_per_px,
-            once=once,
-        )
-        for once in (False, True)
-    )
+    defects = _defects(seen, parts, limits, question, once=False)
+    again = len(np.unique(parts.group)) < len(parts)
+    once = _defects(seen, parts, limits, question, once=True) if again else defects
     return Acceptance(
         point,
         parts,
@@ -154,6 +145,18 @@ def accept(point: Point, seen: Seen, classes: Sequence[str], question: Question)
         worst_of(parts, decisions, defects, defects.matches.unit),
         _plan(claims, question),
         float(np.quantile(seen.latency_ms, 0.99, method="higher")) if len(seen.latency_ms) else 0.0,
+    )
+
+
+def _defects(seen: Seen, parts: Parts, limits: tuple[Limit, ...], question: Question, *, once: bool) -> Defects:
+    return defects_of(
+        seen,
+        parts,
+        limits,
+        rule=question.rule,
+        class_matters=question.class_matters,
+        mm_per_px=question.mm_per_px,
+        once=once,
     )
 
 

@@ -38,15 +38,15 @@ class Bin(NamedTuple):
     defects: int
 
 
-def pod_figure(pods: Sequence[Pod], title: str = "Probability of detection") -> Figure:
-    """One panel for each kind of defect, at most three beside each other.
+def pod_figure(pods: Sequence[Pod], title: str = "Probability of detection", *, beside: int = 3) -> Figure:
+    """One panel for each kind of defect, at most so many beside each other.
 
     Raises:
         ValueError: nothing to draw.
     """
     if not pods:
         raise ValueError("pods: expected at least one")
-    columns = min(3, len(pods))
+    columns = min(beside, len(pods))
     rows = math.ceil(len(pods) / columns)
     figure = Figure(figsize=(_PANEL[0] * columns, _PANEL[1] * rows + 0.4), dpi=110, layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, color=_INK)

@@ -178,7 +178,8 @@ def _pod(acceptance: Acceptance, question: Question) -> dict[str, Any] | None:
         words += f" What to do: {together.remedy}." if together.remedy else ""
     return {
         "words": words,
-        "plots": [{"alt": f"POD, {pod.name}", "src": plot_url(pod_figure([pod], ""))} for pod in panels],
+        "plot": plot_url(pod_figure(panels, "", beside=2)),
+        "wide": len(panels) > 1,
         "rows": [_pod_row(pod) for pod in pods.values()],
         "notes": [
             f"{pod.name}: {text}" for pod in pods.values() for text in (pod.why_not, *pod.warnings) if _new(text)
