@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lineproof import atomic
+from lineproof.atomic import exchange
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):
@@ -25,3 +26,19 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         atomic.write_text(target, "new")
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_two_folders_change_places_in_one_step(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "which").write_text(name)
+    if not exchange(tmp_path / "a", tmp_path / "b"):
+        pytest.skip("this system or file system cannot")
+    assert (tmp_path / "a" / "which").read_text() == "b"
+    assert (tmp_path / "b" / "which").read_text() == "a"
+
+
+def test_what_is_not_there_does_not_change_places(tmp_path):
+    (tmp_path / "a").mkdir()
+    assert not exchange(tmp_path / "a", tmp_path / "gone")
+    assert (tmp_path / "a").is_dir()

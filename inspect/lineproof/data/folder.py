@@ -7,7 +7,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from lineproof.atomic import sync_folder
+from lineproof.atomic import exchange, sync_folder
 from lineproof.errors import DatasetError
 
 
@@ -45,6 +45,8 @@ def put_in_place(finished: Path, out: Path) -> None:
     elif not any(out.iterdir()):
         out.rmdir()
         finished.rename(out)
+    elif exchange(finished, out):
+        shutil.rmtree(finished, ignore_errors=True)
     else:
         old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent)) / out.name
         out.rename(old)
