@@ -85,11 +85,19 @@ def _counting(truth: Detections, limits: tuple[Limit, ...]) -> Detections:
 
 
 def _counts(detections: Detections, limits: tuple[Limit, ...], least: Sequence[float]) -> Bools:
-    rows = np.zeros(len(detections), np.bool_)
+    """Which detections a limit is about, from these scores on; all limits without zones are asked at once."""
+    if not len(detections):
+        return np.zeros(0, np.bool_)
     area = detections.area_px
+    score_of, area_of = np.full((2, int(detections.class_id.max()) + 1), np.inf, np.float32)
+    rows = np.zeros(len(detections), np.bool_)
     for limit, score in zip(limits, least, strict=True):
-        rows |= counts_for(limit, detections, area) & (detections.score >= score)
-    return rows
+        if limit.zones:
+            rows |= counts_for(limit, detections, area) & (detections.score >= score)
+        elif limit.class_id < len(score_of):
+            score_of[limit.class_id], area_of[limit.class_id] = score, limit.min_area_px2
+    class_id = detections.class_id
+    return np.asarray(rows | ((detections.score >= score_of[class_id]) & (area >= area_of[class_id])))
 
 
 def _limit_names(truth: Detections, limits: tuple[Limit, ...]) -> Sequence[str]:
