@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lineproof.core import BoxMask, Detections
@@ -28,6 +28,7 @@ def truth(*boxes: tuple[float, ...], masks: tuple[BoxMask, ...] | None = None) -
 @given(tilings(), st.integers(1, 700), st.integers(1, 700))
 @settings(max_examples=60)
 def test_every_pixel_is_covered_by_tiles_that_stay_inside(tiling: Tiling, width: int, height: int):
+    assume(np.prod(tiling.counts((width, height))) <= MAX_TILES)
     tiles = tiling.grid((width, height))
     seen = np.zeros((height, width), np.uint16)
     for tile in tiles:
@@ -43,6 +44,7 @@ def test_every_pixel_is_covered_by_tiles_that_stay_inside(tiling: Tiling, width:
 @given(tilings(), st.integers(1, 700), st.integers(1, 700))
 @settings(max_examples=60)
 def test_neighbours_share_at_least_the_overlap(tiling: Tiling, width: int, height: int):
+    assume(np.prod(tiling.counts((width, height))) <= MAX_TILES)
     tiles = tiling.grid((width, height))
     for axis in (0, 1):
         spans = sorted({((t.left, t.right), (t.top, t.bottom))[axis] for t in tiles})

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from mapie.risk_control import BinaryClassificationController
 from mapie.risk_control.methods import compute_hoeffding_bentkus_p_value, get_r_hat_plus
@@ -126,6 +126,7 @@ kinds = st.sampled_from(["ltt", "crc"])
 
 
 @given(kinds, counts, rates, st.floats(0.5, 0.999))
+@example("ltt", 191, 0.5, 0.5)  # a tie: the chance is exactly one half
 def test_misses_allowed_are_the_most_and_the_claim_agrees(kind, bad, escape, confidence):
     allowed = allowed_misses(kind, bad, escape, confidence)
     if allowed is None:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from lineproof.proof.counts.planner import parts_needed
+from lineproof.proof.counts.planner import chance_of_passing, parts_needed
 from lineproof.proof.intervals import upper_bound
 
 F64 = NDArray[np.float64]
@@ -76,7 +76,7 @@ class Guarantee:
 
 def binomial_p(missed: int, bad: int, escape: float) -> float:
     """P(Bin(bad, escape) ≤ missed), the exact p-value of "escape is above the target"."""
-    return float(binom.cdf(missed, bad, escape))
+    return chance_of_passing(bad, missed, escape)
 
 
 def allowed_misses(kind: Kind, bad: int, escape: float, confidence: float) -> int | None:
@@ -96,8 +96,11 @@ def allowed_misses(kind: Kind, bad: int, escape: float, confidence: float) -> in
         # As a fraction of what was typed: 0.29 · 100 is 28.999… in floats.
         most = math.floor(Fraction(str(float(escape))) * (bad + 1)) - 1
     else:
-        near = int(binom.ppf(1 - confidence, bad, escape))
-        most = near if binomial_p(near, bad, escape) <= 1 - confidence else near - 1
+        most = (
+            int(binom.ppf(1 - confidence, bad, escape)) + 1
+        )  # near it; what decides is the chance the planner counts with
+        while most >= 0 and chance_of_passing(bad, most, escape) > 1 - confidence:
+            most -= 1
     return most if most >= 0 else None
 
 
