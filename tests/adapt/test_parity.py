@@ -76,7 +76,7 @@ def test_the_engine_sees_what_the_trained_model_sees(detect):
 
 # Masks of random weights are noise down to single cells, and the two sides sample it in one and in two steps; masks of
 # trained networks are smooth, see the real ones below.
-NOISY_MASKS = ParityTolerance(median_mask_iou=0.9)
+NOISY_MASKS = ParityTolerance(mask_iou=0.9)
 
 
 def test_so_does_a_segmenting_one_mask_by_mask(segment):
@@ -148,15 +148,15 @@ def test_shifted_masks_are_caught(segment):
         segment.check(Faulty(segment.engine(), after=shift), tolerance=NOISY_MASKS)
 
 
-def test_masks_that_cannot_reject_a_part_are_not_compared(segment):
+def test_specks_alone_do_not_make_another_network(segment):
     def shift_the_weak(found: Detections) -> Detections:
         strong = found.score >= 0.6
         return replace(
             found, masks=tuple(m if s else m.shift(6, 6) for m, s in zip(found.masks or (), strong, strict=True))
         )
 
-    faulty = segment.check(Faulty(segment.engine(), after=shift_the_weak), tolerance=NOISY_MASKS)
-    assert faulty.mean_mask_iou == segment.check(segment.engine(), tolerance=NOISY_MASKS).mean_mask_iou
+    report = segment.check(Faulty(segment.engine(), after=shift_the_weak), tolerance=NOISY_MASKS)
+    assert report.mean_mask_iou < 0.9
 
 
 def test_weights_that_changed_after_training_are_caught(detect):

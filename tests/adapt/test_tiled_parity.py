@@ -23,7 +23,7 @@ pytestmark = pytest.mark.train
 
 TILES = Tiling((128, 96), (32, 24))
 THRESHOLDS = {name: Threshold(0.8, 0.6) for name in CLASSES}
-NOISY_MASKS = ParityTolerance(median_mask_iou=0.9)
+NOISY_MASKS = ParityTolerance(mask_iou=0.9)
 
 
 @pytest.fixture(scope="module", autouse=True)

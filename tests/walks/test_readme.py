@@ -102,7 +102,7 @@ def test_your_own_parts_in_ten_minutes_and_their_proof(repo, plant):
 # Hours of the README in seconds: shorter schedules and smaller images, the commands as they stand there.
 SHORTER = {
     "--minutes 20": "--minutes 0.1 --imgsz 160",
-    "--minutes 90": "--minutes 0.2 --imgsz 160 --rungs heads,staged --rounds 2",
+    "--minutes 90": "--minutes 0.4 --imgsz 160 --rungs heads,staged --rounds 2",
     "--predict 400,800": "--predict 400,800 --sizes 8,16,24 --seeds 0 --minutes-each 0.02 --imgsz 160",
     "--task classify": "--task classify --imgsz 160",
 }

@@ -109,10 +109,8 @@ class ParityReport(StrictModel):
     nms_ties: int = Field(default=0, ge=0, description="overlaps so near to nms_iou that either side may be right")
     max_box_difference_px: float = Field(ge=0, description="largest difference of a box edge, in frame pixels")
     max_score_difference: float = Field(ge=0, description="largest difference of a score")
-    min_mask_iou: float | None = Field(
-        default=None, description="worst overlap of two masks that can reject a part; none without"
-    )
-    mean_mask_iou: float | None = Field(default=None, description="mean overlap of the same")
+    min_mask_iou: float | None = Field(default=None, description="worst agreement of two masks; none without masks")
+    mean_mask_iou: float | None = Field(default=None, description="mean agreement of two masks")
     decision_flips: int = Field(ge=0, description="images whose decision differs")
 
 
