@@ -33,6 +33,12 @@ def load_settings(path: Path, model: type[Model]) -> Model:
     return parse_settings(read_yaml(path), model, str(path))
 
 
+def first_problem(error: ValidationError) -> str:
+    """The first thing wrong with a file that a program wrote, in one line: `files.model.onnx: String should match …`."""
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or 'file'}: {first['msg']}"
+
+
 def _explain(item: object, model: type[BaseModel]) -> str:
     """One problem in a technician's words: `rules.scratch.scor: unknown key, did you mean 'score'?`."""
     from difflib import get_close_matches

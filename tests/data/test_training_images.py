@@ -58,8 +58,9 @@ def test_a_bundle_without_prints_says_nothing():
 
 @pytest.mark.parametrize("text", [b"", b"[]", b'{"images": [], "tiny": "AAAA"}', b'{"images": [], "tiny": "%"}'])
 def test_broken_prints_are_refused(text):
-    with pytest.raises(BundleError, match=r"training\.json cannot be read"):
+    with pytest.raises(BundleError, match=r"training\.json cannot be read") as caught:
         TrainingImages.of_bundle({TRAINING: text}, "b")
+    assert "\n" not in str(caught.value)
 
 
 def test_other_parts_are_not_known(trained, tmp_path):

@@ -16,7 +16,7 @@ from lineproof.bundle.reduced_decoding import ReducedDecoding
 from lineproof.bundle.tiles import TilesSpec, tiles_suit
 from lineproof.core.threshold import Threshold
 from lineproof.errors import BundleError
-from lineproof.settings import StrictModel
+from lineproof.settings import StrictModel, first_problem
 
 SCHEMA_VERSION: Final = 2  # the newest that this program reads
 # What came with 2. Detectors are written as 1 all the same, so that older programs go on reading them; of a classifier
@@ -256,6 +256,4 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "file"
-        raise BundleError(f"{where}: {MANIFEST}: {field}: {first['msg']}", hint="export the bundle again") from None
+        raise BundleError(f"{where}: {MANIFEST}: {first_problem(error)}", hint="export the bundle again") from None

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue, ValidationError
 from lineproof.bundle.manifest import Manifest, Sha256
 from lineproof.bundle.open import Bundle
 from lineproof.errors import BundleError, GateError
-from lineproof.settings import StrictModel
+from lineproof.settings import StrictModel, first_problem
 
 PROOF: Final = "proof.json"
 
@@ -89,9 +89,7 @@ def read_proof(bundle: Bundle) -> ProofFile | None:
     try:
         proof = ProofFile.model_validate_json(bundle.extras[PROOF])
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "file"
-        raise BundleError(f"{bundle.path}: {PROOF}: {place}: {first['msg']}", hint="prove the bundle again") from None
+        raise BundleError(f"{bundle.path}: {PROOF}: {first_problem(error)}", hint="prove the bundle again") from None
     if proof.subject != subject_of(bundle.manifest):
         raise BundleError(f"{bundle.path}: {PROOF} is about another bundle", hint="prove this one")
     return proof

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from lineproof.bundle.manifest import Sha256
 from lineproof.errors import BundleError
-from lineproof.settings import StrictModel
+from lineproof.settings import StrictModel, first_problem
 
 TRAINING: Final = "training.json"
 TINY_PX: Final = 32  # side of a tiny picture, which is stretched to it
@@ -61,5 +61,6 @@ class TrainingImages:
             told = _File.model_validate(json.loads(extras[TRAINING]))
             tiny = np.frombuffer(base64.b64decode(told.tiny, validate=True), np.int8)
             return cls(told.images, tiny.reshape(len(told.images), TINY_PX, TINY_PX))
-        except (ValueError, ValidationError) as error:
-            raise BundleError(f"{where}: {TRAINING} cannot be read: {error}", hint="export the bundle again") from None
+        except ValueError as error:  # pydantic's own is one, of several lines
+            why = first_problem(error) if isinstance(error, ValidationError) else str(error)
+            raise BundleError(f"{where}: {TRAINING} cannot be read: {why}", hint="export the bundle again") from None

@@ -12,7 +12,7 @@ from lineproof.core.threshold import Threshold
 from lineproof.errors import GateError
 from lineproof.proof.claim import Claims, claims_of
 from lineproof.proof.counts.clusters import Clustering, clustering, count_by_part
-from lineproof.proof.counts.planner import Supportable, supportable
+from lineproof.proof.counts.planner import Supportable
 from lineproof.proof.defects import ANY_SCORE, Defects, defects_of
 from lineproof.proof.parts import Fusion, Parts, Unit, parts_of
 from lineproof.proof.pod.false_calls import FalseCalls
@@ -202,11 +202,6 @@ def _slices(defects: Defects, seen: Seen) -> tuple[Slice, ...]:
 
 
 def _plan(claims: Claims, question: Question) -> Supportable | None:
-    escape = claims.escape
-    if not escape.of:
-        return None
-    shown = escape.upper(question.confidence)
+    shown = claims.escape.upper(question.confidence)
     goal = question.plan_for or next((rate for rate in ROUND_RATES if rate < shown), ROUND_RATES[-1])
-    independent = int(escape.effective)
-    misses = min(independent, -(-escape.count * independent // escape.of))
-    return supportable(independent, misses, goal, question.confidence)
+    return claims.plan(goal, question.confidence)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lineproof.core import Decision
 from lineproof.proof.counts.counted import Counted, counted
+from lineproof.proof.counts.planner import Supportable, supportable
 from lineproof.proof.parts import Parts
 from lineproof.proof.rates import LineRates, Outcome, line_rates
 
@@ -33,6 +34,15 @@ class Claims:
                 _sentence("good parts are stopped", "were", "good", self.overkill, confidence),
             )
         )
+
+    def plan(self, goal: float, confidence: float) -> Supportable | None:
+        """What the bad parts support and how many more a goal takes, in independent parts; None without any."""
+        escape = self.escape
+        if not escape.of:
+            return None
+        independent = int(escape.effective)
+        misses = min(independent, -(-escape.count * independent // escape.of))  # rounded up: against the claim
+        return supportable(independent, misses, goal, confidence)
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""

@@ -33,16 +33,10 @@ def recorded(
     Example: `lineproof prove recorded trial.csv --unit mm --plot pod.png`
     """
     require_extra("proof", "scipy", "matplotlib", "jinja2", "faster_coco_eval")
-    from lineproof.proof.counts.planner import supportable
     from lineproof.proof.recorded import prove_recorded, read_recorded
 
     shown = prove_recorded(read_recorded(table), unit)
-    escape = shown.claims.escape
-    plan = None
-    if escape.of:
-        independent = int(escape.effective)
-        misses = min(independent, -(-escape.count * independent // escape.of))
-        plan = supportable(independent, misses, goal, confidence)
+    plan = shown.claims.plan(goal, confidence)
     sentence = shown.claims.sentence(confidence)
     facts = {"sentence": sentence, **shown.as_dict(), "plan": plan.as_dict() if plan else None}
     lines = [sentence, "", *_lines(shown)]
@@ -72,15 +66,8 @@ def _lines(shown: RecordedProof) -> list[str]:
 
 
 def _draw(plot: Path, shown: RecordedProof) -> None:
-    import io
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     from lineproof.atomic import write_bytes
     from lineproof.proof.pod.plot import pod_figure
+    from lineproof.proof.report.page import plot_png
 
-    figure = pod_figure(list(shown.pods.values()))
-    FigureCanvasAgg(figure)  # draws without a display
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    write_bytes(plot, buffer.getvalue())
+    write_bytes(plot, plot_png(pod_figure(list(shown.pods.values()))))
