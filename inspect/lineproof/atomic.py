@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,3 +79,25 @@ def exchange(one: Path, other: Path) -> bool:
         return False
     done = rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
     return bool(done == 0)
+
+
+def put_in_place(finished: Path, out: Path) -> None:
+    """Rename a finished folder to its name; an older one makes way and is removed only afterwards. Raises OSError."""
+    if not out.exists():
+        finished.rename(out)
+    elif not any(out.iterdir()):
+        out.rmdir()
+        finished.rename(out)
+    elif exchange(finished, out):
+        shutil.rmtree(finished, ignore_errors=True)
+    else:
+        old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent)) / out.name
+        out.rename(old)
+        try:
+            finished.rename(out)
+        except OSError:
+            old.rename(out)
+            raise
+        finally:
+            shutil.rmtree(old.parent, ignore_errors=True)
+    sync_folder(out.parent)

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lineproof.atomic import exchange, sync_folder, write_bytes
+from lineproof.atomic import put_in_place, sync_folder, write_bytes
 from lineproof.bundle.manifest import MANIFEST
 from lineproof.errors import BundleError
 
@@ -146,12 +146,7 @@ def write_folder(out: Path, files: Files, *, replace: bool) -> None:
             for name, data in files.items():
                 write_bytes(fresh / name, data)
             sync_folder(fresh)
-            if not out.exists():
-                fresh.rename(out)
-            elif not exchange(fresh, out):  # a kill between the two leaves the old one in the building folder
-                out.rename(Path(build) / "old")
-                fresh.rename(out)
-            sync_folder(out.parent)
+            put_in_place(fresh, out)
     except OSError as error:
         raise BundleError(f"{out}: cannot be written ({error.strerror})", hint="check the disk") from None
 

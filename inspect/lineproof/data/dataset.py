@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lineproof.atomic import write_bytes
+from lineproof.atomic import put_in_place, write_bytes
 from lineproof.core import Sample
 from lineproof.data.consistency import check_classes, check_images, require_dataset_file
-from lineproof.data.folder import put_in_place, require_folder, require_free
+from lineproof.data.folder import require_folder, require_free
 from lineproof.data.formats.coco_schema import CocoAnnotation, CocoImage, read_coco
 from lineproof.data.layout import (
     ANNOTATIONS,

@@ -1,13 +1,10 @@
-"""Folders a person names: is it there and of the right kind, may it be written, and putting a finished one in its place."""
+"""Folders a person names: is it there and of the right kind, and may it be written."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 
-from lineproof.atomic import exchange, sync_folder
 from lineproof.errors import DatasetError
 
 
@@ -36,25 +33,3 @@ def require_free(out: Path, *, overwrite: bool, marker: str) -> None:
         raise DatasetError(f"{out}: is not empty", hint="choose another --out, or --overwrite to replace the dataset")
     if not (out / marker).is_file():
         raise DatasetError(f"{out}: is not a lineproof dataset, so it is not replaced", hint="choose another --out")
-
-
-def put_in_place(finished: Path, out: Path) -> None:
-    """Rename a finished folder to its name; an older one makes way and is removed only afterwards. Raises OSError."""
-    if not out.exists():
-        finished.rename(out)
-    elif not any(out.iterdir()):
-        out.rmdir()
-        finished.rename(out)
-    elif exchange(finished, out):
-        shutil.rmtree(finished, ignore_errors=True)
-    else:
-        old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent)) / out.name
-        out.rename(old)
-        try:
-            finished.rename(out)
-        except OSError:
-            old.rename(out)
-            raise
-        finally:
-            shutil.rmtree(old.parent, ignore_errors=True)
-    sync_folder(out.parent)
