@@ -24,9 +24,8 @@ NEIGHBOUR = (127, 0, 227, 10, 0.3, 0)  # suppressed by TIED where TIED is kept
 def report_of(trained, runtime, folder: Path):
     path = folder / "part.png"
     cv2.imwrite(str(path), np.zeros((32, 256, 3), np.uint8))
-    model = SimpleNamespace(
-        detect=lambda _: detections(*trained), spec=SimpleNamespace(nms_iou=0.7, score_floor=0.05, tiles=None)
-    )
+    spec = SimpleNamespace(nms_iou=0.7, score_floor=0.05, tiles=None, input_wh=(256, 32))
+    model = SimpleNamespace(detect=lambda _: detections(*trained), spec=spec)
     engine = SimpleNamespace(detect=lambda _: (detections(*runtime), StageTimes()), classes=("dent",))
     return check_parity(engine, model, [path], THRESHOLDS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -32,7 +33,7 @@ from lineproof.errors import BundleError, EngineError, SettingsError
 from lineproof.rules.tolerance import Rules
 from lineproof.serve.answer import inspection_document
 from lineproof.serve.ray_app import Fleet
-from lineproof.serve.ray_cluster import Place
+from lineproof.serve.ray_cluster import Place, not_of_a_ray_that_was_left
 from lineproof.serve.ray_engine import RayEngine
 from lineproof.serve.ray_replica import EngineFacts, Replica, ReplicaParts
 from serve.served import until
@@ -423,3 +424,16 @@ def test_a_stop_ends_the_door_and_every_process_of_ray(life):
     left = [pid for pid, command in everyone.items() if "ray" in command and _command(pid) == command]
     assert left == []
     assert not Path(session).exists()
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason=NO_RAY)
+def test_only_a_callback_that_found_no_ray_is_not_told_after_the_stop():
+    from ray.exceptions import RaySystemError
+
+    def line(error):
+        told = (type(error), error, None) if error else None
+        return logging.LogRecord("asyncio", logging.ERROR, __file__, 1, "Exception in callback", None, told)
+
+    assert not not_of_a_ray_that_was_left(line(RaySystemError("Ray has not been started yet")))
+    assert not_of_a_ray_that_was_left(line(ValueError("another")))
+    assert not_of_a_ray_that_was_left(line(None))
