@@ -6,7 +6,7 @@ import sys
 
 from line_rig import Memory, line_of, parts
 from lineproof.core import Image, Inspection
-from lineproof.line.loop import SWITCH_S
+from lineproof.line.switching import SWITCH_S
 
 
 class Watcher(Memory):

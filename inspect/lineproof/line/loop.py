@@ -4,69 +4,33 @@
     inference thread   inspector.inspect
     this loop          one answer per part, on time; signal → heartbeat → records
 
-The one broad `except` of the project is `attempt`, and what it catches means FAULT.
+No step that fails ends it: see `attempt`.
 """
 
 from __future__ import annotations
 
-import logging
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Generic, TypeVar
 
 from lineproof.core import Decision, Frame, Inspection, Provenance, Reason, Verdict
 from lineproof.core.budget import RestartBudget
 from lineproof.core.verdict import fault
-from lineproof.errors import LineproofError, SourceError, SourceLost
+from lineproof.errors import SourceError, SourceLost
 from lineproof.inspector import Inspector
+from lineproof.line.attempt import Done, Failure, attempt
 from lineproof.line.deadline import Deadline
 from lineproof.line.feeder import OVERDUE_S, Feeder
 from lineproof.line.handoff import Handoff, Item, Missed
 from lineproof.line.notify import Notifier
 from lineproof.line.settings import LineSettings
 from lineproof.line.stats import LineStats
+from lineproof.line.switching import prompt_threads
 from lineproof.line.worker import Bench, Ticket
 from lineproof.ports import Recorder, Signal, Source
 
-T = TypeVar("T")
-log = logging.getLogger("lineproof.line")
-
 TURN_S = 0.05  # how long one turn waits for a part when none comes
-# A thread busy in Python (screen, records) gives way after this, not after Python's 5 ms, which a frame would pay at each
-# hand-over: with the live table at 60 fps and a 5 ms engine the 99th percentile of age was 12 ms instead of 10.
-SWITCH_S = 0.0005
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What went wrong in a step that must not end the line."""
-
-    error: Exception
-
-    def __str__(self) -> str:
-        """One line; an error nobody foresaw also says its kind."""
-        foreseen = isinstance(self.error, LineproofError)
-        return str(self.error) if foreseen else f"{type(self.error).__name__}: {self.error}"
-
-
-@dataclass(frozen=True, slots=True)
-class Done(Generic[T]):
-    """What a step returned."""
-
-    value: T
-
-
-def attempt(step: Callable[[], T]) -> Done[T] | Failure:
-    """Run a step of which no failure may end the line."""
-    try:
-        return Done(step())
-    except Exception as error:  # the one place: silence is never a pass, and a dead loop is silence
-        log.debug("a step failed", exc_info=error)
-        return Failure(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +39,6 @@ class Late:
 
     ticket: Ticket
     signalled: Inspection
-
-
-@contextmanager
-def _prompt_threads() -> Iterator[None]:
-    """Threads of this process hand over to each other within `SWITCH_S`."""
-    before_s = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before_s)
 
 
 class Line:
@@ -132,7 +85,7 @@ class Line:
         self.feeder.start()
         self._notifier.ready()
         try:
-            with _prompt_threads():
+            with prompt_threads():
                 while not self._through(max_parts, until_ns):
                     self.turn(TURN_S)
         finally:

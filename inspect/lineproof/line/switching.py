@@ -1,0 +1,22 @@
+"""How soon threads of one process hand over to each other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# A thread busy in Python (screen, records) gives way after this, not after Python's 5 ms, which a frame would pay at each
+# hand-over: with the live table at 60 fps and a 5 ms engine the 99th percentile of age was 12 ms instead of 10.
+SWITCH_S = 0.0005
+
+
+@contextmanager
+def prompt_threads() -> Iterator[None]:
+    """Threads of this process hand over to each other within `SWITCH_S`."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before_s)
