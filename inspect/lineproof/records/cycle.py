@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from lineproof.core.station import Outcome
 
@@ -23,6 +23,12 @@ class Moment:
     def now(cls) -> Moment:
         """By both clocks, now."""
         return cls(time.monotonic_ns(), datetime.now(UTC))
+
+    @classmethod
+    def of(cls, ns: int) -> Moment:
+        """The same moment by both clocks, from the monotonic one."""
+        ago_us = (time.monotonic_ns() - ns) / 1000
+        return cls(ns, datetime.now(UTC) - timedelta(microseconds=ago_us))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import os
 import socket
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import cast
@@ -50,8 +50,9 @@ WRITES = (6, 16, 22, 23)  # single, multiple, masked, and the write half of read
 class ModbusTcp:
     """The wire of one station; made by ModbusServer. Implements `ports.Controller`."""
 
-    def __init__(self, server: ModbusServer, place: StationPlace, order: WordOrder) -> None:
+    def __init__(self, server: ModbusServer, place: StationPlace, order: WordOrder, wake: Callable[[], None]) -> None:
         self._server = server
+        self._wake = wake
         self.place = place
         self._order = order
         self._shown: Words = REST
@@ -98,6 +99,8 @@ class ModbusTcp:
             if not (isinstance(command, Alive) and self._queue and isinstance(self._queue[-1], Alive)):
                 self._queue.append(command)
         self._image = image
+        if self._queue:
+            self._wake()
         return True
 
     def _require_up(self) -> None:
@@ -108,11 +111,13 @@ class ModbusTcp:
 class ModbusServer:
     """Listens for every station of a map; `stations` are their wires."""
 
-    def __init__(self, io_map: IoMap) -> None:
-        """Listening when it returns; raises SignalError when it cannot."""
+    def __init__(self, io_map: IoMap, wake: Callable[[], None] = lambda: None) -> None:
+        """Listening when it returns; `wake` is called when a command waits. Raises SignalError when it cannot listen."""
         self.address = f"{io_map.host}:{io_map.port}"
         self.trouble = ""
-        self.stations = {name: ModbusTcp(self, place, io_map.word_order) for name, place in io_map.stations.items()}
+        self.stations = {
+            name: ModbusTcp(self, place, io_map.word_order, wake) for name, place in io_map.stations.items()
+        }
         self._host, self._port = io_map.host, io_map.port
         _require_free(io_map.host, io_map.port)
         self._loop = asyncio.new_event_loop()

@@ -8,7 +8,7 @@ can wait, never the only thing between a bad part and the customer.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -44,8 +44,10 @@ class MqttHealth:
 class Mqtt:
     """Implements ports.Controller; a broker that is away costs nothing but room in the store."""
 
-    def __init__(self, settings: MqttSettings, *, beside: Path = Path()) -> None:
-        """Start connecting; files of the settings lie `beside` the line file.
+    def __init__(
+        self, settings: MqttSettings, *, beside: Path = Path(), wake: Callable[[], None] = lambda: None
+    ) -> None:
+        """Start connecting; files of the settings lie `beside` the line file, `wake` is called when a command waits.
 
         Raises:
             SettingsError: a certificate or the credentials cannot be read.
@@ -55,7 +57,7 @@ class Mqtt:
         self._view: StationView | None = None
         self._shown_s = 0.0
         self._closed = False
-        self._inbox = CommandInbox()
+        self._inbox = CommandInbox(wake)
         self._link = MqttLink(settings, beside, self._inbox, self._current)
         self._store = StoreForward(settings.store, beside)
         self._link.start(self._store)

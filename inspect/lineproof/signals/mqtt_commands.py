@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from lineproof.core.station import Acknowledged, Alive, Command
 from lineproof.errors import InputError
@@ -15,8 +16,10 @@ MAX_WAITING = 256  # the loop drains it every few milliseconds
 class CommandInbox:
     """Filled by the thread of a wire, drained by the decision loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        """`wake` is called when a command waits."""
         self.refused = 0
+        self._wake = wake
         self._lock = threading.Lock()
         self._waiting: list[Command] = []
         self._heartbeat: int | None = None
@@ -33,6 +36,8 @@ class CommandInbox:
                 if len(self._waiting) >= MAX_WAITING:
                     raise InputError(f"{MAX_WAITING} commands wait already")
                 self._waiting += [] if command is None else [command]
+            if command is not None:
+                self._wake()
         except InputError:
             self.refused += 1
             raise

@@ -72,11 +72,14 @@ class Call:
 class Desk:
     """Of one station. `put` and `take` belong to the decision loop, everything else to the server's thread."""
 
-    def __init__(self, *, commands: int, answer_s: float, ring: Callable[[], None]) -> None:
-        """`ring` wakes the server's thread; it must return at once."""
+    def __init__(
+        self, *, commands: int, answer_s: float, ring: Callable[[], None], wake: Callable[[], None] = lambda: None
+    ) -> None:
+        """`ring` wakes the server's thread, `wake` the decision loop; both must return at once."""
         self._limit = commands
         self._answer_s = answer_s
         self._ring = ring
+        self._wake = wake
         self._views: deque[tuple[int, StationView]] = deque()
         self._shown = 0
         self._last_shown: StationView | None = None
@@ -212,6 +215,7 @@ class Desk:
             self._ring()
             return Answer(Quality.BAD_TOO_MANY_OPERATIONS)
         self._waiting.append(call)
+        self._wake()
         try:
             async with asyncio.timeout(self._answer_s):
                 return await call.future

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from lineproof.core.station import Command, StationView
@@ -18,8 +18,10 @@ from lineproof.signals.opcua.thread import CLOSE_S, ServerThread
 from lineproof.signals.opcua.view import Cell, Quality, Sheet, nothing, sheet_of, updates
 
 
-def open_stations(settings: OpcUaSettings, names: Sequence[str]) -> dict[str, OpcUa]:
-    """A server that listens, and the wire of each station on it, by name.
+def open_stations(
+    settings: OpcUaSettings, names: Sequence[str], wake: Callable[[], None] = lambda: None
+) -> dict[str, OpcUa]:
+    """A server that listens, and the wire of each station on it, by name; `wake` is called when a command waits.
 
     Raises SignalError when it cannot listen, SettingsError when a name or a file is wrong.
     """
@@ -27,7 +29,7 @@ def open_stations(settings: OpcUaSettings, names: Sequence[str]) -> dict[str, Op
         if not name or "/" in name or names.count(name) > 1:
             raise SettingsError(f"station {name!r}: an OPC UA station needs a name of its own, without /")
     server = ServerThread(settings)
-    stations = {name: OpcUa(name, settings, server) for name in names}
+    stations = {name: OpcUa(name, settings, server, wake) for name in names}
     for station in stations.values():
         station.siblings = tuple(stations.values())
     server.start(stations)
@@ -41,11 +43,11 @@ class OpcUa:
     Bad_NoCommunication.
     """
 
-    def __init__(self, name: str, settings: OpcUaSettings, server: ServerThread) -> None:
+    def __init__(self, name: str, settings: OpcUaSettings, server: ServerThread, wake: Callable[[], None]) -> None:
         """Made by `open_stations`."""
         self.name = name
         self._server = server
-        self._desk = Desk(commands=settings.commands, answer_s=settings.answer_ms / 1000, ring=server.ring)
+        self._desk = Desk(commands=settings.commands, answer_s=settings.answer_ms / 1000, ring=server.ring, wake=wake)
         self._watchdog_ns = int(settings.watchdog_ms * 1e6)
         self._shown_ns = 0
         self._closed = False

@@ -1,0 +1,1 @@
+"""Stations in real time: cameras, wires, engine and records around the pure decision core of each."""

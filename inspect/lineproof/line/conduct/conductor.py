@@ -1,0 +1,161 @@
+"""The one decision loop of a line with stations: what cameras, wires and engine say, in order, and the time that passes.
+
+    eyes          frame of a trigger      → inbox
+    engine room   inspection              → inbox
+    wires         wake                    → inbox, then asked for commands
+    this loop     core of each station → wires first → engine, cameras, records
+
+A step that fails in a way nobody foresaw is a fault of that station, never the end of the line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from lineproof.line.attempt import Failure, attempt
+from lineproof.line.conduct.inbox import Inbox
+from lineproof.line.conduct.news import (
+    Blind,
+    EngineLost,
+    EngineReady,
+    Inspected,
+    News,
+    NotInspected,
+    Seeing,
+    Seen,
+    Spoilt,
+    Through,
+)
+from lineproof.line.conduct.post import Active, Post
+from lineproof.line.conduct.room import Room
+from lineproof.line.notify import Notifier
+from lineproof.line.station.events import FaultSeen
+from lineproof.line.station.faults import FaultCode
+from lineproof.line.switching import prompt_threads
+
+TURN_S = 0.01  # how long one turn waits when nothing is said: half of the 20 ms a controller allows for TriggerAck
+LOOK_S = 0.5  # between two looks at the records
+
+
+class Conductor:
+    """Runs the stations of one line; `run` blocks until the replays are through, a limit is reached, or `stop`."""
+
+    def __init__(
+        self,
+        posts: Sequence[Post],
+        room: Room,
+        inbox: Inbox[News],
+        *,
+        storage_trouble: Callable[[], str] = lambda: "",
+        notifier: Notifier | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """Everything is put together already, around this inbox; `storage_trouble` says what is wrong with the records."""
+        self.posts = {post.name: post for post in posts}
+        self.room = room
+        self._inbox = inbox
+        self._storage_trouble = storage_trouble
+        self._notifier = notifier or Notifier()
+        self._clock_ns = clock_ns
+        self._through: set[tuple[str, str]] = set()
+        self._look_ns = 0
+        self._stopping = False
+
+    def run(self, *, max_parts: int | None = None, duration_s: float | None = None) -> None:
+        """Decide until the end; then every part has its answer, and everything reads as no result."""
+        until_ns = None if duration_s is None else self._clock_ns() + int(duration_s * 1e9)
+        try:
+            self.room.start()
+            for post in self.posts.values():
+                post.start()
+            self._notifier.ready()
+            with prompt_threads():
+                while not self._ended(max_parts, until_ns):
+                    self.turn(TURN_S)
+        finally:
+            self._shut_down()
+
+    def stop(self) -> None:
+        """Ask for the end; safe from a signal handler or another thread."""
+        self._stopping = True
+        self._inbox.wake()
+
+    def turn(self, timeout_s: float) -> None:
+        """What was said since the last one, then what has to happen in any case."""
+        for news in self._inbox.take(timeout_s):
+            self._hear(news)
+        for post in self.posts.values():
+            self._guarded(post, post.turn)
+        self.room.supervise()
+        self._look_at_records()
+        self._notifier.alive()
+
+    def _hear(self, news: News) -> None:
+        if isinstance(news, EngineReady | EngineLost):
+            for post in self.posts.values():
+                self._guarded(post, partial(_tell_of_engine, post, news))
+            return
+        post = self.posts[news.station]
+        if isinstance(news, Through):
+            self._through.add((news.station, news.view))
+        else:
+            self._guarded(post, partial(_tell, post, news))
+
+    def _guarded(self, post: Post, step: Callable[[], None]) -> None:
+        failed = attempt(step)
+        if isinstance(failed, Failure):
+            fault = FaultSeen(FaultCode.INTERNAL, str(failed))
+            attempt(lambda: post.tell(fault))
+
+    def _look_at_records(self) -> None:
+        now_ns = self._clock_ns()
+        if now_ns < self._look_ns:
+            return
+        self._look_ns = now_ns + int(LOOK_S * 1e9)
+        trouble = bool(self._storage_trouble())
+        for post in self.posts.values():
+            self._guarded(post, partial(post.note, storage_degraded=trouble))
+
+    def _ended(self, max_parts: int | None, until_ns: int | None) -> bool:
+        return (
+            self._stopping
+            or (max_parts is not None and sum(post.tally.parts for post in self.posts.values()) >= max_parts)
+            or (until_ns is not None and self._clock_ns() >= until_ns)
+            or any(self._replay_ended(post) for post in self.posts.values())
+        )
+
+    def _replay_ended(self, post: Post) -> bool:
+        """A camera of it has no more frames, and nobody waits for one."""
+        return post.station.part is None and any(name == post.name for name, _ in self._through)
+
+    def _shut_down(self) -> None:
+        self._notifier.stopping()
+        for post in self.posts.values():
+            attempt(post.close)
+        attempt(self.room.close)
+
+
+def _tell(post: Post, news: Seen | Spoilt | Blind | Seeing | Inspected | NotInspected) -> None:
+    match news:
+        case Seen():
+            post.seen(news)
+        case Spoilt():
+            post.spoilt(news)
+        case Blind():
+            post.blind(news)
+        case Seeing():
+            post.seeing(news)
+        case Inspected():
+            post.inspected(news.seq, news.inspection)
+        case NotInspected():
+            post.not_begun(news.seq, news.view, news.why)
+
+
+def _tell_of_engine(post: Post, news: EngineReady | EngineLost) -> None:
+    if isinstance(news, EngineReady):
+        post.verified(Active(news.provenance, news.classes))
+        post.note(degraded=news.degraded)
+    else:
+        post.engine_lost(FaultSeen(news.code, news.why))

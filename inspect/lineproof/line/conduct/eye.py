@@ -1,0 +1,189 @@
+"""One camera of one station: always drained, and a frame kept only when a trigger asks for one.
+
+A frame answers a trigger when it was exposed after it. What a camera exposes by itself (free running) is thrown away
+until then; what exposes on demand (a replay, a camera triggered by software) is asked for one frame for each trigger.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lineproof.core import Frame
+from lineproof.errors import FrameError, SourceEnded, SourceError, SourceTimeout
+from lineproof.line.attempt import Failure, attempt
+from lineproof.line.conduct.news import Blind, News, Seeing, Seen, Spoilt, Through
+from lineproof.line.station.faults import FaultCode
+from lineproof.ports import Source
+
+GRAB_S = 0.1  # how long one grab may wait; also how soon a stop is heard
+REOPEN_S = 0.5  # between two attempts to open a camera that was not there at the start
+JOIN_S = 2.0
+
+Check = Callable[[Frame], str]
+
+
+def nothing_to_check(_: Frame) -> str:
+    """For a camera without a commissioned gate."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A trigger waits for a frame."""
+
+    seq: int
+    part_id: str
+    after_ns: int
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What an eye looks through, and what it is called."""
+
+    station: str
+    view: str
+    source_id: str
+    open: Callable[[], Source]
+    on_demand: bool = False
+    lag_ms: float = 0.0  # from exposure to the moment at which the frame is stamped
+    check: Check = nothing_to_check  # why a frame cannot be judged by; "" when it can
+
+
+class Eye(threading.Thread):
+    """Grabs for as long as the station lives; `tell` is called from this thread."""
+
+    def __init__(self, sight: Sight, tell: Callable[[News], None]) -> None:
+        super().__init__(
+            name=f"eye-{sight.station}-{sight.view}", daemon=True
+        )  # a hung driver must not keep the process
+        self.sight = sight
+        self._tell = tell
+        self._changed = threading.Condition()
+        self._wanted: Wanted | None = None
+        self._stopping = False
+        self._blind: FaultCode | None = None
+        self._seen_once = False
+
+    def want(self, wanted: Wanted) -> None:
+        """The next frame exposed after `after_ns`; one trigger waits at a time, an older one is forgotten."""
+        with self._changed:
+            self._wanted = wanted
+            self._changed.notify()
+
+    def forget(self, seq: int) -> None:
+        """Nobody waits for the frame of this trigger any more."""
+        with self._changed:
+            if self._wanted is not None and self._wanted.seq == seq:
+                self._wanted = None
+
+    def ask_to_stop(self) -> None:
+        """End after the grab under way."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+
+    def run(self) -> None:
+        """Open, look, and open again, until told to stop."""
+        while not self._stopping:
+            opened = attempt(self.sight.open)
+            if isinstance(opened, Failure):
+                self._lose(opened)
+                self._pause(REOPEN_S)
+                continue
+            source = opened.value
+            try:
+                self._look(source)
+            finally:
+                attempt(source.close)
+
+    def _look(self, source: Source) -> None:
+        if self.sight.on_demand:
+            self._see()
+        while not self._stopping:
+            if self.sight.on_demand and not self._await_wanted():
+                continue
+            if not self._grab(source):
+                return
+
+    def _grab(self, source: Source) -> bool:
+        """One grab; says whether the source is of further use."""
+        grabbed = attempt(lambda: source.grab(GRAB_S))
+        if not isinstance(grabbed, Failure):
+            self._see()
+            self._offer(grabbed.value)
+            return True
+        error = grabbed.error
+        if isinstance(error, SourceTimeout):
+            return True
+        if isinstance(error, SourceEnded):
+            self._tell(Through(self.sight.station, self.sight.view))
+            self._await_stop()
+            return False
+        if isinstance(error, FrameError):
+            self._spoil(str(error))
+            return True
+        self._lose(grabbed)
+        return isinstance(error, SourceError)  # it opens itself again; anything else needs a fresh one
+
+    def _offer(self, frame: Frame) -> None:
+        exposed_ns = frame.grabbed_ns - int(self.sight.lag_ms * 1e6)
+        wanted = self._take(exposed_ns)
+        if wanted is None:
+            return
+        frame = self._named(frame, wanted.part_id)
+        why = self.sight.check(frame)
+        station, view = self.sight.station, self.sight.view
+        if why:
+            self._tell(Spoilt(station, view, wanted.seq, why, exposed_ns, frame))
+        else:
+            self._tell(Seen(station, view, wanted.seq, frame, exposed_ns))
+
+    def _named(self, frame: Frame, part_id: str) -> Frame:
+        """The frame under the part's own id; a source that names its parts (a replay) keeps its names where none is given."""
+        return replace(frame, part_id=part_id or frame.part_id, view=self.sight.view, source_id=self.sight.source_id)
+
+    def _spoil(self, why: str) -> None:
+        """A damaged frame says nothing of when it was exposed: a waiting trigger must not take the next one for its own."""
+        now_ns = time.monotonic_ns()
+        wanted = self._take(now_ns)
+        if wanted is not None:
+            self._tell(Spoilt(self.sight.station, self.sight.view, wanted.seq, why, now_ns))
+
+    def _take(self, exposed_ns: int) -> Wanted | None:
+        """The trigger that a frame of this moment answers."""
+        with self._changed:
+            wanted = self._wanted
+            if wanted is None or exposed_ns <= wanted.after_ns:
+                return None
+            self._wanted = None
+        return wanted if time.monotonic_ns() < wanted.until_ns else None
+
+    def _see(self) -> None:
+        if self._blind is not None or not self._seen_once:
+            self._blind, self._seen_once = None, True
+            self._tell(Seeing(self.sight.station, self.sight.view))
+
+    def _lose(self, failure: Failure) -> None:
+        """Told once for each outage."""
+        if self._blind is None:
+            self._blind = FaultCode.CAMERA_LOST
+            self._tell(Blind(self.sight.station, self.sight.view, self._blind, str(failure)))
+
+    def _await_wanted(self) -> bool:
+        with self._changed:
+            return (
+                self._changed.wait_for(lambda: self._wanted is not None or self._stopping, GRAB_S)
+                and not self._stopping
+            )
+
+    def _await_stop(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping)
+
+    def _pause(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping, seconds)

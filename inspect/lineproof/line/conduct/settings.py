@@ -1,0 +1,52 @@
+"""One station of a line file: its cameras, who triggers it, and when an answer is due."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from lineproof.line.station.fusion import Rule
+from lineproof.settings import StrictModel
+from lineproof.sources.settings import SourceSettings
+
+StationName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Trigger = Literal["modbus", "opcua", "mqtt", "gpio", "encoder", "free_run", "software"]
+# A controller of these counts up a heartbeat of its own; silence means that nobody reads the results.
+WITH_HEARTBEAT = ("modbus", "mqtt")
+
+
+class StationSettings(StrictModel):
+    """Where parts are inspected, one after the other."""
+
+    cameras: tuple[SourceSettings, ...] = Field(min_length=1, description="one for each view of a part")
+    trigger: Trigger = Field(description="the wire that says when a part is there, and reads the answer")
+    deadline_ms: float = Field(default=200, ge=1, le=60_000, description="from trigger to answer; later is FAULT")
+    fusion: Rule = Field(
+        default="any", description="`any`, `all`, or so many views must reject a part; one that faults always does"
+    )
+    controller_timeout_ms: float | None = Field(
+        default=None,
+        ge=0,
+        le=60_000,
+        description="the controller's heartbeat missing for so long: not ready; default: 300 for modbus and mqtt, else 0 (none)",
+    )
+    simulation: bool = Field(default=False, description="no real parts: shown on every wire, and PASS becomes FAULT")
+    pass_in_simulation: bool = Field(default=False, description="a trial without parts may answer PASS")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        views = [camera.view for camera in self.cameras]
+        twice = next((view for view in views if views.count(view) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two cameras have the view {twice!r}: give each its own, e.g. view: top")
+        if isinstance(self.fusion, int) and not 1 <= self.fusion <= len(views):
+            raise ValueError(f"fusion {self.fusion}: there are {len(views)} views")
+        return self
+
+    @property
+    def heard_within_ms(self) -> float:
+        """Silence of the controller that is allowed; 0: it has no heartbeat."""
+        if self.controller_timeout_ms is not None:
+            return self.controller_timeout_ms
+        return 300 if self.trigger in WITH_HEARTBEAT else 0
