@@ -6,17 +6,19 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lineproof.engine.regions import Region
 from lineproof.errors import SettingsError
+from lineproof.line.conduct.settings import StationName, StationSettings
 from lineproof.line.settings import LineSettings
 from lineproof.records.settings import RecordSettings
 from lineproof.rules.tolerance import Rules
 from lineproof.serve.settings import ServeSettings
 from lineproof.settings import StrictModel, load_settings
+from lineproof.signals.settings import IoSettings
 from lineproof.sources.settings import SourceSettings
 
 
@@ -32,6 +34,10 @@ class LineFile(StrictModel):
         default="auto", description="required hardware; `auto` may fall back to the CPU and says so"
     )
     source: SourceSettings | None = Field(default=None, description="where frames come from; `run` needs it")
+    stations: dict[StationName, StationSettings] = Field(
+        default_factory=dict, description="instead of `source`: where parts are inspected on a trigger, by name"
+    )
+    io: IoSettings = Field(default_factory=IoSettings, description="the wires between `stations` and their controllers")
     line: LineSettings = Field(default_factory=LineSettings, description="trigger, deadline and budgets")
     regions: tuple[Region, ...] = Field(
         default=(), description="where to look, at full resolution; default: the whole frame"
@@ -39,6 +45,21 @@ class LineFile(StrictModel):
     rules: Rules = Field(default_factory=Rules, description="what is tolerated, per class")
     records: RecordSettings | None = Field(default=None, description="what to keep; default: nothing is recorded")
     serve: ServeSettings = Field(default_factory=ServeSettings, description="the HTTP door; default: loopback only")
+
+    @model_validator(mode="after")
+    def _wired(self) -> Self:
+        if self.stations and self.source is not None:
+            raise ValueError(
+                "`source` and `stations`: a line has one or the other; a station's cameras stand in `cameras`"
+            )
+        if self.io.named and not self.stations:
+            raise ValueError("`io` without `stations`: a wire shows stations")
+        for name, station in self.stations.items():
+            if station.needs_wire and station.trigger not in self.io.named:
+                raise ValueError(f"stations.{name}.trigger is {station.trigger}, and there is no io.{station.trigger}")
+            if self.io.modbus is not None and name not in self.io.modbus.stations:
+                raise ValueError(f"io.modbus.stations: where does station {name} lie? e.g. {name}: {{unit: 1}}")
+        return self
 
     @property
     def proven_under(self) -> str:
@@ -53,6 +74,7 @@ def load_line(path: Path) -> LineFile:
     changes: dict[str, object] = {"bundle": folder / line.bundle}
     if line.source is not None:
         changes["source"] = line.source.located(folder)
+    changes["stations"] = {name: station.located(folder) for name, station in line.stations.items()}
     if line.records is not None:
         changes["records"] = line.records.model_copy(update={"folder": folder / line.records.folder})
     if line.serve.token_file is not None:

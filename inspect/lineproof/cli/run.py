@@ -11,6 +11,7 @@ import typer
 
 from lineproof.cli.output import JsonFlag, emit
 from lineproof.cli.start import loading
+from lineproof.cli.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from lineproof.line.loop import Line
@@ -43,9 +44,15 @@ def run(
     with ExitStack() as stack:
         with loading():
             settings = _settings(line)
+        if settings.stations:
+            from lineproof.cli.run_stations import run_stations
+
+            run_stations(line, settings, stack, max_parts=max_parts, duration_s=duration, quiet=quiet, as_json=as_json)
+            return
+        with loading():
             tally = None if truth is None else _tally(truth)
             running, journal = _assemble(line, settings, tally, stack, quiet=quiet)
-        with _stopped_by_signals(running), _screen(running, settings, journal, quiet=quiet):
+        with stopped_by_signals(running.stop), _screen(running, settings, journal, quiet=quiet):
             running.run(max_parts=max_parts, duration_s=duration)
         stack.pop_all()  # the line has closed them
     facts = summary(settings.name, running, journal, tally)
@@ -112,27 +119,6 @@ def _tally(dataset: Path) -> TruthTally:
 
     data = open_dataset(dataset)
     return TruthTally({data.name_of(sample): sample.ok for sample in data.samples})
-
-
-@contextmanager
-def _stopped_by_signals(line: Line) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the line cleanly; a second one ends it at once."""
-    import signal
-    from types import FrameType
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del frame
-        signal.signal(number, before[signal.Signals(number)])
-        line.stop()
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

@@ -29,7 +29,10 @@ class MqttSettings(StrictModel):
     port: int = Field(default=1883, ge=1, le=65535, description="8883 is usual with tls")
     site: Word = Field(description="of the topics")
     line: Word = Field(description="of the topics")
-    station: Word = Field(description="of the topics; no two stations may have all three in common")
+    station: Word | None = Field(
+        default=None,
+        description="of the topics; default: the station's name in the line file; no two may have all three in common",
+    )
     tls: TlsSettings | None = Field(default=None, description="default: not encrypted")
     credentials_file: Path | None = Field(default=None, description="one line `user:password`; default: anonymous")
     state_every_ms: float = Field(

@@ -19,6 +19,14 @@ class SourceBase(StrictModel):
     name: str = Field(default="camera", min_length=1, description="source_id in every frame, record and message")
     view: str = Field(default="main", min_length=1, description="which side of the part this camera sees")
 
+    exposure_lag_ms: float = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="from exposure to the moment at which a picture is stamped: a webcam needs one period of its frames "
+        "and what its driver holds back; only pictures exposed after a trigger answer it",
+    )
+
     @property
     def on_demand(self) -> bool:
         """The source can wait for the line; a camera cannot."""

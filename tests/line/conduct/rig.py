@@ -17,9 +17,10 @@ from lineproof.errors import SignalError, SourceTimeout
 from lineproof.line.conduct.conductor import Conductor
 from lineproof.line.conduct.eye import Eye, Sight
 from lineproof.line.conduct.inbox import Inbox
-from lineproof.line.conduct.news import EngineReady, Inspected, News, NotInspected
+from lineproof.line.conduct.news import News
 from lineproof.line.conduct.post import Post
 from lineproof.line.conduct.wires import Wires
+from lineproof.line.engine_room.events import Done, Dropped, Job, Key, Ready
 from lineproof.line.notify import Notifier
 from lineproof.line.station.station import Station, Terms
 from lineproof.ports import Source
@@ -93,23 +94,22 @@ class ThreadRoom:
     def __init__(self, tell: Callable[[News], None], answers: Sequence[Answer] = ()) -> None:
         self.inspector = inspector_of(scripted_engine(*answers))
         self.tell = tell
-        self.jobs: queue.SimpleQueue[tuple[str, int, Frame] | None] = queue.SimpleQueue()
-        self.ready, self.trouble, self.restarts = False, "", 0
-        self.abandoned: list[tuple[str, int]] = []
+        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self.trouble, self.restarts = "", 0
+        self.abandoned: list[tuple[Key, int]] = []
         self.full = False
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
         self.thread.start()
 
-    def submit(self, station: str, _view: str, seq: int, frame: Frame, _due_ns: int) -> bool:
-        if self.full:
-            return False
-        self.jobs.put((station, seq, frame))
-        return True
+    def submit(self, job: Job) -> bool:
+        if not self.full:
+            self.jobs.put(job)
+        return not self.full
 
-    def abandon(self, station: str, seq: int) -> None:
-        self.abandoned.append((station, seq))
+    def abandon(self, key: Key, seq: int) -> None:
+        self.abandoned.append((key, seq))
 
     def supervise(self) -> None:
         return
@@ -119,13 +119,12 @@ class ThreadRoom:
         self.thread.join(WAIT_S)
 
     def _run(self) -> None:
-        self.ready = True
-        self.tell(EngineReady(PROVENANCE, CLASSES))
-        for station, seq, shot in iter(self.jobs.get, None):
-            if (station, seq) in self.abandoned:
-                self.tell(NotInspected(station, shot.view, seq, "too late to be begun"))
+        self.tell(Ready(PROVENANCE, CLASSES))
+        for job in iter(self.jobs.get, None):
+            if (job.key, job.seq) in self.abandoned:
+                self.tell(Dropped(job))
             else:
-                self.tell(Inspected(station, seq, self.inspector.inspect(shot)))
+                self.tell(Done(job, self.inspector.inspect(job.frame)))
 
 
 class Shelf:

@@ -13,7 +13,7 @@ from lineproof.core import Decision
 from lineproof.core.station import Acknowledged, Alive, Halted, Outcome, ResetAsked, State, Triggered
 from lineproof.engine.scripted import Hang
 from lineproof.errors import EngineError, FrameError, SourceLost
-from lineproof.line.conduct.news import EngineLost, EngineReady
+from lineproof.line.engine_room.events import GivenUp, Lost, Ready
 from lineproof.line.station.faults import Cause, FaultCode
 from lineproof.sources.scripted import ScriptedSource
 
@@ -143,14 +143,14 @@ def test_an_engine_that_is_lost_takes_the_part_with_it_and_comes_back():
         rig.plc.ready()
         rig.plc.ask(Triggered(1))
         rig.plc.until(lambda view: view.inspecting)
-        rig.inbox.put(EngineLost("the process was killed"))
+        rig.inbox.put(Lost("the process was killed", ()))
         assert rig.plc.result(1).outcome is Outcome.ERROR
         assert rig.plc.until(lambda view: view.fault_code == FaultCode.ENGINE_LOST).ready is False
         rig.plc.ask(Acknowledged(1), ResetAsked())  # no reset brings it back
         time.sleep(0.05)
         assert rig.plc.views[-1].fault_code == FaultCode.ENGINE_LOST
         hang.release.set()
-        rig.inbox.put(EngineReady(PROVENANCE, CLASSES))
+        rig.inbox.put(Ready(PROVENANCE, CLASSES))
         rig.plc.ready()
         assert rig.plc.part(2).outcome is Outcome.PASS
 
@@ -325,3 +325,13 @@ def test_the_heart_beats_with_the_loop():
         rig.plc.ready()
         first = rig.plc.views[-1].heartbeat
         rig.plc.until(lambda view: view.heartbeat >= first + 5)
+
+
+def test_an_engine_that_is_given_up_stays_a_fault():
+    with Rig() as rig:
+        rig.plc.ready()
+        rig.inbox.put(GivenUp("the engine hangs; given up"))
+        rig.plc.until(lambda view: view.fault_code == FaultCode.ENGINE_GIVEN_UP)
+        rig.plc.ask(ResetAsked())
+        time.sleep(0.05)
+        assert rig.plc.views[-1].fault_code == FaultCode.ENGINE_GIVEN_UP

@@ -16,20 +16,10 @@ from functools import partial
 
 from lineproof.line.attempt import Failure, attempt
 from lineproof.line.conduct.inbox import Inbox
-from lineproof.line.conduct.news import (
-    Blind,
-    EngineLost,
-    EngineReady,
-    Inspected,
-    News,
-    NotInspected,
-    Seeing,
-    Seen,
-    Spoilt,
-    Through,
-)
+from lineproof.line.conduct.news import Blind, News, Seeing, Seen, Spoilt, Through
 from lineproof.line.conduct.post import Active, Post
 from lineproof.line.conduct.room import Room
+from lineproof.line.engine_room.events import Done, Dropped, GivenUp, Lost, Ready
 from lineproof.line.notify import Notifier
 from lineproof.line.station.events import FaultSeen
 from lineproof.line.station.faults import FaultCode
@@ -93,15 +83,18 @@ class Conductor:
         self._notifier.alive()
 
     def _hear(self, news: News) -> None:
-        if isinstance(news, EngineReady | EngineLost):
-            for post in self.posts.values():
-                self._guarded(post, partial(_tell_of_engine, post, news))
-            return
-        post = self.posts[news.station]
-        if isinstance(news, Through):
-            self._through.add((news.station, news.view))
-        else:
-            self._guarded(post, partial(_tell, post, news))
+        match news:
+            case Ready() | Lost() | GivenUp():
+                for post in self.posts.values():
+                    self._guarded(post, partial(_tell_of_engine, post, news))
+            case Done() | Dropped():
+                post = self.posts[str(news.job.key)]
+                self._guarded(post, partial(_tell_of_job, post, news))
+            case Through():
+                self._through.add((news.station, news.view))
+            case _:
+                post = self.posts[news.station]
+                self._guarded(post, partial(_tell_of_camera, post, news))
 
     def _guarded(self, post: Post, step: Callable[[], None]) -> None:
         failed = attempt(step)
@@ -137,7 +130,7 @@ class Conductor:
         attempt(self.room.close)
 
 
-def _tell(post: Post, news: Seen | Spoilt | Blind | Seeing | Inspected | NotInspected) -> None:
+def _tell_of_camera(post: Post, news: Seen | Spoilt | Blind | Seeing) -> None:
     match news:
         case Seen():
             post.seen(news)
@@ -147,15 +140,20 @@ def _tell(post: Post, news: Seen | Spoilt | Blind | Seeing | Inspected | NotInsp
             post.blind(news)
         case Seeing():
             post.seeing(news)
-        case Inspected():
-            post.inspected(news.seq, news.inspection)
-        case NotInspected():
-            post.not_begun(news.seq, news.view, news.why)
 
 
-def _tell_of_engine(post: Post, news: EngineReady | EngineLost) -> None:
-    if isinstance(news, EngineReady):
-        post.verified(Active(news.provenance, news.classes))
-        post.note(degraded=news.degraded)
+def _tell_of_job(post: Post, news: Done | Dropped) -> None:
+    if isinstance(news, Done):
+        post.inspected(news.job.seq, news.inspection)
     else:
-        post.engine_lost(FaultSeen(news.code, news.why))
+        post.dropped(news.job.seq, news.job.frame.view)
+
+
+def _tell_of_engine(post: Post, news: Ready | Lost | GivenUp) -> None:
+    match news:
+        case Ready():
+            post.verified(Active(news.provenance, news.classes))
+        case Lost():
+            post.engine_lost(FaultSeen(FaultCode.ENGINE_LOST, news.text))
+        case GivenUp():
+            post.engine_lost(FaultSeen(FaultCode.ENGINE_GIVEN_UP, news.text))

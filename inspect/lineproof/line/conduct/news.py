@@ -1,10 +1,11 @@
-"""What cameras and the engine tell the decision loop."""
+"""What cameras tell the decision loop; what the engine tells it stands in `engine_room.events`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lineproof.core import Frame, Inspection, Provenance
+from lineproof.core import Frame
+from lineproof.line.engine_room.events import RoomEvent
 from lineproof.line.station.faults import FaultCode
 
 
@@ -57,40 +58,5 @@ class Through:
     view: str
 
 
-@dataclass(frozen=True, slots=True)
-class EngineReady:
-    """The bundle is verified, its probes agree on this hardware."""
-
-    provenance: Provenance
-    classes: tuple[str, ...]
-    degraded: bool = False  # another execution provider than asked for
-
-
-@dataclass(frozen=True, slots=True)
-class Inspected:
-    """The engine is through with a frame; its inspection may be a FAULT."""
-
-    station: str
-    seq: int
-    inspection: Inspection
-
-
-@dataclass(frozen=True, slots=True)
-class NotInspected:
-    """The engine dropped a frame: too late to be begun, or it was lost with the process."""
-
-    station: str
-    view: str
-    seq: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class EngineLost:
-    """No frame can be inspected until the engine is ready again."""
-
-    why: str
-    code: FaultCode = FaultCode.ENGINE_LOST
-
-
-News = Seen | Spoilt | Blind | Seeing | Through | EngineReady | Inspected | NotInspected | EngineLost
+EyeNews = Seen | Spoilt | Blind | Seeing | Through
+News = EyeNews | RoomEvent

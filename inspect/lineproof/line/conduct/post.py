@@ -16,6 +16,7 @@ from lineproof.line.conduct.papers import Papers, rows_of
 from lineproof.line.conduct.room import NOT_YET, Room
 from lineproof.line.conduct.tally import StationTally
 from lineproof.line.conduct.wires import Wires
+from lineproof.line.engine_room.events import Job
 from lineproof.line.station.events import (
     Abandon,
     Answered,
@@ -126,8 +127,8 @@ class Post:
         part = self.station.part
         if part is None or part.seq != news.seq:
             return
-        if not self._room.submit(self.name, news.view, news.seq, news.frame, part.deadline_ns):
-            self._not_inspected(news.seq, news.view, news.exposed_ns, self._room.trouble or "the engine takes no more")
+        if not self._room.submit(Job(self.name, news.seq, news.frame, part.deadline_ns)):
+            self._not_inspected(news.seq, news.view, self._room.trouble or "the engine takes no more")
 
     def spoilt(self, news: Spoilt) -> None:
         """A frame that nobody may judge by."""
@@ -145,11 +146,9 @@ class Post:
         finding = finding_of(inspection, self._mm_per_px)
         self.tell(Inspected(seq, inspection.view, exposed_ns, origin.bundle_digest, origin.line_digest, finding))
 
-    def not_begun(self, seq: int, view: str, why: str) -> None:
-        """The engine has not inspected a view, and will not."""
-        papers = self._papers
-        if papers is not None and papers.seq == seq:
-            self._not_inspected(seq, view, papers.exposed.get(view, 0), why)
+    def dropped(self, seq: int, view: str) -> None:
+        """The engine did not begin with a view in time."""
+        self._not_inspected(seq, view, "the engine was busy with other parts")
 
     def blind(self, news: Blind) -> None:
         """A camera cannot see."""
@@ -260,10 +259,12 @@ class Post:
         if news.frame is not None:
             papers.frames[news.view] = news.frame
 
-    def _not_inspected(self, seq: int, view: str, exposed_ns: int, why: str) -> None:
+    def _not_inspected(self, seq: int, view: str, why: str) -> None:
+        papers, station = self._papers, self.station
+        if papers is None or papers.seq != seq:
+            return
         finding = Finding(Decision.FAULT, (Reason("engine", why),))
-        station = self.station
-        self.tell(Inspected(seq, view, exposed_ns, station.model_id, station.ruleset_id, finding))
+        self.tell(Inspected(seq, view, papers.exposed.get(view, 0), station.model_id, station.ruleset_id, finding))
 
     def _wires_changed(self, troubles: dict[str, str]) -> None:
         """Without the wire that commands no part can be inspected; any other one is a warning."""

@@ -1,26 +1,29 @@
-"""What stations need of the place where inference runs; the room itself lies in `engine_room`."""
+"""What stations need of the place where inference runs; `engine_room` is that place."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from lineproof.core import Frame, Provenance
+from lineproof.core import Provenance
+from lineproof.line.engine_room.events import Job, Key
 
 
 class Room(Protocol):
-    """Takes frames and never waits; what comes of them is told as news."""
+    """Takes jobs and never waits; what comes of each is told as a RoomEvent."""
 
-    ready: bool
-    trouble: str  # why no frame can be inspected; "" when one can
-    restarts: int
+    trouble: str  # why no job would be taken; "" when one would
+
+    @property
+    def restarts(self) -> int:
+        """Engines that were replaced."""
 
     def start(self) -> None:
         """Begin to get ready; returns at once."""
 
-    def submit(self, station: str, view: str, seq: int, frame: Frame, due_ns: int) -> bool:
-        """Take a frame that must be inspected by `due_ns`; False when it cannot be taken."""
+    def submit(self, job: Job) -> bool:
+        """Take a job; False when it cannot be taken."""
 
-    def abandon(self, station: str, seq: int) -> None:
+    def abandon(self, key: Key, seq: int) -> None:
         """Nobody waits for this part any more; what is not begun is dropped."""
 
     def supervise(self) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from lineproof.line.station.fusion import Rule
+from lineproof.line.station.station import Terms
 from lineproof.settings import StrictModel
 from lineproof.sources.settings import SourceSettings
 
 StationName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Trigger = Literal["modbus", "opcua", "mqtt", "gpio", "encoder", "free_run", "software"]
+WIRES = ("modbus", "opcua", "mqtt")
 # A controller of these counts up a heartbeat of its own; silence means that nobody reads the results.
 WITH_HEARTBEAT = ("modbus", "mqtt")
 
@@ -43,6 +46,27 @@ class StationSettings(StrictModel):
         if isinstance(self.fusion, int) and not 1 <= self.fusion <= len(views):
             raise ValueError(f"fusion {self.fusion}: there are {len(views)} views")
         return self
+
+    @property
+    def needs_wire(self) -> bool:
+        """It is triggered by a controller on a wire of `io`."""
+        return self.trigger in WIRES
+
+    def located(self, folder: Path) -> Self:
+        """The same settings with relative paths taken from `folder`, where the line file lies."""
+        return self.model_copy(update={"cameras": tuple(camera.located(folder) for camera in self.cameras)})
+
+    @property
+    def terms(self) -> Terms:
+        """The same, as the decision core takes it."""
+        return Terms(
+            deadline_ms=self.deadline_ms,
+            controller_timeout_ms=self.heard_within_ms,
+            views=tuple(camera.view for camera in self.cameras),
+            fusion=self.fusion,
+            simulation=self.simulation,
+            pass_in_simulation=self.pass_in_simulation,
+        )
 
     @property
     def heard_within_ms(self) -> float:

@@ -30,6 +30,7 @@ class StationTally:
         self._outcomes: Counter[Outcome] = Counter()
         self._causes: Counter[str] = Counter()
         self._latency, self._engine = Ring(), Ring()
+        self.last: PartResult | None = None
 
     @property
     def parts(self) -> int:
@@ -38,6 +39,7 @@ class StationTally:
 
     def answered(self, result: PartResult, papers: Papers) -> None:
         """One trigger has its answer."""
+        self.last = result
         with self._lock:
             self._outcomes[result.outcome] += 1
             if result.outcome in (Outcome.ERROR, Outcome.MISSED):

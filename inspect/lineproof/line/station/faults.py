@@ -14,7 +14,7 @@ class FaultCode(IntEnum):
     CAMERA_BUSY = 104
     IMAGE_QUALITY = 105  # dark, saturated, defocused, moved: more parts in a row than allowed
     ENGINE_LOST = 201
-    ENGINE_RESTARTED_TOO_OFTEN = 202
+    ENGINE_GIVEN_UP = 202
     PROVIDER_MISSING = 203
     BUNDLE_REFUSED = 301
     RECIPE_UNKNOWN = 302
@@ -27,7 +27,7 @@ class FaultCode(IntEnum):
     @property
     def needs_reset(self) -> bool:
         """Only a person or the controller may clear it; the others end when their cause does."""
-        return self in (FaultCode.ENGINE_RESTARTED_TOO_OFTEN, FaultCode.GOLDEN_FAILED, FaultCode.INTERNAL)
+        return self in (FaultCode.ENGINE_GIVEN_UP, FaultCode.GOLDEN_FAILED, FaultCode.INTERNAL)
 
 
 class Cause(IntEnum):
