@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import socket
 import threading
@@ -119,6 +120,7 @@ class ModbusServer:
             name: ModbusTcp(self, place, io_map.word_order, wake) for name, place in io_map.stations.items()
         }
         self._host, self._port = io_map.host, io_map.port
+        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # for each connection that breaks: 20 lines of bytes
         _require_free(io_map.host, io_map.port)
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
@@ -130,7 +132,7 @@ class ModbusServer:
             self.close()
             raise SignalError(
                 f"Modbus TCP cannot listen on {self.address}: {self.trouble or f'not within {START_S:g} s'}",
-                hint="see the log for the reason",
+                hint="choose another `port`, or try again",
             )
 
     @property

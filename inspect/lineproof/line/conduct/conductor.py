@@ -26,6 +26,7 @@ from lineproof.line.station.faults import FaultCode
 from lineproof.line.switching import prompt_threads
 
 TURN_S = 0.01  # how long one turn waits when nothing is said: half of the 20 ms a controller allows for TriggerAck
+READ_S = 1.0  # for the controller to read the last answer before the line ends
 LOOK_S = 0.5  # between two looks at the records
 
 
@@ -51,6 +52,7 @@ class Conductor:
         self._clock_ns = clock_ns
         self._through: set[tuple[str, str]] = set()
         self._look_ns = 0
+        self._served_ns = 0
         self._stopping = False
 
     def run(self, *, max_parts: int | None = None, duration_s: float | None = None) -> None:
@@ -114,10 +116,19 @@ class Conductor:
     def _ended(self, max_parts: int | None, until_ns: int | None) -> bool:
         return (
             self._stopping
-            or (max_parts is not None and sum(post.tally.parts for post in self.posts.values()) >= max_parts)
+            or (max_parts is not None and self._served(max_parts))
             or (until_ns is not None and self._clock_ns() >= until_ns)
             or any(self._replay_ended(post) for post in self.posts.values())
         )
+
+    def _served(self, parts: int) -> bool:
+        """So many are answered, and the last answer was read, or had a while to be."""
+        if sum(post.tally.parts for post in self.posts.values()) < parts:
+            return False
+        now_ns = self._clock_ns()
+        self._served_ns = self._served_ns or now_ns
+        unread = any(post.station.shown is not None for post in self.posts.values())
+        return not unread or now_ns - self._served_ns >= READ_S * 1e9
 
     def _replay_ended(self, post: Post) -> bool:
         """A camera of it has no more frames, and nobody waits for one."""

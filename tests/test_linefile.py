@@ -1,0 +1,51 @@
+"""The line file as a whole: what only makes sense together."""
+
+from __future__ import annotations
+
+import pytest
+
+from lineproof.errors import SettingsError
+from lineproof.linefile import load_line
+
+BASE = "name: x\nbundle: b\n"
+CAMERA = "{kind: folder, path: images}"
+
+
+def write(folder, text: str):
+    path = folder / "line.yaml"
+    path.write_text(BASE + text)
+    return path
+
+
+def test_a_station_is_read_with_its_paths_beside_the_file(tmp_path):
+    text = f"stations: {{press: {{trigger: modbus, cameras: [{CAMERA}]}}}}\nio: {{modbus: {{stations: {{press: {{}}}}}}}}\n"
+    line = load_line(write(tmp_path, text))
+    press = line.stations["press"]
+    assert press.cameras[0].path == tmp_path / "images"
+    assert press.terms.controller_timeout_ms == 300
+    assert press.terms.views == ("main",)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"source: {CAMERA}\nstations: {{a: {{trigger: modbus, cameras: [{CAMERA}]}}}}\n", "one or the other"),
+        ("io: {modbus: {}}\n", "`io` without `stations`"),
+        (f"stations: {{a: {{trigger: modbus, cameras: [{CAMERA}]}}}}\n", "there is no io.modbus"),
+        (
+            f"stations: {{a: {{trigger: modbus, cameras: [{CAMERA}]}}}}\nio: {{modbus: {{}}}}\n",
+            "where does station a lie",
+        ),
+        (
+            f"stations: {{a: {{trigger: modbus, cameras: [{CAMERA}, {CAMERA}]}}}}\n",
+            "two cameras have the view 'main'",
+        ),
+        (f"stations: {{a: {{trigger: modbus, fusion: 2, cameras: [{CAMERA}]}}}}\n", "fusion 2: there are 1 views"),
+        ("stations: {a: {trigger: modbus, cameras: []}}\n", "cameras"),
+        ("stations: {A b: {trigger: modbus, cameras: []}}\n", "stations"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_line(tmp_path, text, why):
+    with pytest.raises(SettingsError, match=why) as caught:
+        load_line(write(tmp_path, text))
+    assert "\n" not in str(caught.value)
