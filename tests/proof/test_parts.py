@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from builders import detections
 from lineproof.core import Decision, Sample
 from lineproof.core.threshold import Threshold
-from lineproof.proof.parts import Fusion, parts_of
+from lineproof.proof.parts import parts_of
 from lineproof.rules.judge import compile_limits, judge
 from lineproof.rules.tolerance import Rules
 
@@ -37,11 +37,11 @@ def test_views_of_a_part_become_one_part():
     assert parts.columns == CLASSES
 
 
-@pytest.mark.parametrize(("views", "score"), [(1, 0.9), (2, 0.6), (3, 0.1), (None, 0.1), (7, 0.1)])
-def test_so_many_views_must_reject(views, score):
+@pytest.mark.parametrize(("fusion", "score"), [("any", 0.9), (1, 0.9), (2, 0.6), (3, 0.1), ("all", 0.1), (7, 0.1)])
+def test_so_many_views_must_reject(fusion, score):
     samples = [sample(str(i), "a", bad=True) for i in range(3)]
     found = [detections((0, 0, 9, 9, s, 0)) for s in (0.6, 0.9, 0.1)]
-    assert parts_of(samples, found, limits(), fusion=Fusion(views)).score[0, 0] == pytest.approx(score)
+    assert parts_of(samples, found, limits(), fusion=fusion).score[0, 0] == pytest.approx(score)
 
 
 def test_an_image_as_the_unit_keeps_its_group_for_resampling():

@@ -14,7 +14,7 @@ from lineproof.proof.claim import Claims, claims_of
 from lineproof.proof.counts.clusters import Clustering, clustering, count_by_part
 from lineproof.proof.counts.planner import Supportable
 from lineproof.proof.defects import ANY_SCORE, Defects, defects_of
-from lineproof.proof.parts import Fusion, Parts, Unit, parts_of
+from lineproof.proof.parts import Parts, Unit, parts_of
 from lineproof.proof.pod.false_calls import FalseCalls
 from lineproof.proof.pod.logistic import HitMiss
 from lineproof.proof.pod.matching import Rule
@@ -27,14 +27,12 @@ from lineproof.proof.rates import Rate
 from lineproof.proof.seen import Seen
 from lineproof.proof.slices import Slice, slices_by_name, slices_by_value
 from lineproof.proof.worst import Worst, worst_of
+from lineproof.rules.fusion import Fusion
 from lineproof.rules.judge import Limit
 
 # Escape rates that people ask for; without a target the plan is made for the next one below what was shown.
 ROUND_RATES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0001)
 ALL = "all defects"
-
-
-ANY_VIEW = Fusion()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Question:
     ask: Target | Costs | None = None  # None: the thresholds stay as they are
     review: ReviewBudget | None = None
     unit: Unit = "part"
-    fusion: Fusion = ANY_VIEW
+    fusion: Fusion = "any"
     rule: Rule = "iou"
     class_matters: bool = True
     mm_per_px: float | None = None

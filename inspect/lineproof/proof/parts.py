@@ -17,20 +17,10 @@ from numpy.typing import NDArray
 
 from lineproof.core import Decision, Detections, Sample
 from lineproof.core.threshold import Threshold
+from lineproof.rules.fusion import Fusion, needed
 from lineproof.rules.judge import Limit, counts_for
 
 Unit = Literal["part", "image"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fusion:
-    """A part is rejected when at least so many of its views are: 1 is `any`; None is `all`."""
-
-    views: int | None = 1
-
-    def __str__(self) -> str:
-        """As people say it."""
-        return "all views" if self.views is None else "any view" if self.views == 1 else f"{self.views} views"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +64,7 @@ def parts_of(
     *,
     names: Sequence[str] | None = None,
     unit: Unit = "part",
-    fusion: Fusion = Fusion(),
+    fusion: Fusion = "any",
 ) -> Parts:
     """One row a part, in the order of first appearance; bad is what the line's limits do not tolerate on any image.
 
@@ -117,6 +107,6 @@ def _scores(detections: Detections, limits: tuple[Limit, ...]) -> list[float]:
 
 def _fused(score: NDArray[np.float64], fusion: Fusion) -> NDArray[np.float64]:
     """Of views `(v, k)`: a threshold below the n-th highest score is reached by n views."""
-    views = len(score) if fusion.views is None else min(fusion.views, len(score))
+    views = needed(fusion, len(score))
     ordered = np.sort(score, axis=0)[::-1]
     return np.asarray(ordered[views - 1])

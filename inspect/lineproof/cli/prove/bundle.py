@@ -12,10 +12,10 @@ from lineproof.errors import InputError
 
 if TYPE_CHECKING:
     from lineproof.proof.acceptance import Acceptance, Question
-    from lineproof.proof.parts import Fusion
     from lineproof.proof.point.ask import ReviewBudget, Target
     from lineproof.proof.point.cost import Costs
     from lineproof.proof.requirements import Answer
+    from lineproof.rules.fusion import Fusion
 
 
 def bundle(
@@ -171,12 +171,12 @@ def _review(share: float | None, prior: float | None) -> ReviewBudget | None:
 
 def fusion_of(views: str) -> Fusion:
     """What `--views` says; raises InputError."""
-    from lineproof.proof.parts import Fusion
-
-    if views in ("any", "all"):
-        return Fusion(1 if views == "any" else None)
+    if views == "any":
+        return "any"
+    if views == "all":
+        return "all"
     if views.isdigit() and int(views) > 0:
-        return Fusion(int(views))
+        return int(views)
     raise InputError(
         f"--views {views!r}: expected any, all or a number", hint="2: a part is stopped by two of its views"
     )

@@ -31,6 +31,7 @@ from lineproof.proof.report.pdf import print_pdf
 from lineproof.proof.requirements import Answer, Requirements, Shown, answer, confidences
 from lineproof.proof.seen import Seen
 from lineproof.proof.worst import PartToSee
+from lineproof.rules.fusion import in_words
 from lineproof.rules.judge import Limit
 from lineproof.rules.tolerance import Rules
 from lineproof.settings import load_settings
@@ -219,7 +220,7 @@ def _proof_of(
                 images=sum(len(rows) for rows in acceptance.parts.images),
                 parts=len(acceptance.parts),
                 unit=question.unit,
-                fusion=str(question.fusion),
+                fusion=in_words(question.fusion),
             ),
             "at": looks[-1].at,
             "by": looks[-1].by,

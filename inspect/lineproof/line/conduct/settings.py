@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from lineproof.line.station.fusion import Rule
 from lineproof.line.station.station import Terms
+from lineproof.rules.fusion import Fusion
 from lineproof.settings import StrictModel
 from lineproof.sources.settings import SourceSettings
 
@@ -25,7 +25,7 @@ class StationSettings(StrictModel):
     cameras: tuple[SourceSettings, ...] = Field(min_length=1, description="one for each view of a part")
     trigger: Trigger = Field(description="the wire that says when a part is there, and reads the answer")
     deadline_ms: float = Field(default=200, ge=1, le=60_000, description="from trigger to answer; later is FAULT")
-    fusion: Rule = Field(
+    fusion: Fusion = Field(
         default="any", description="`any`, `all`, or so many views must reject a part; one that faults always does"
     )
     controller_timeout_ms: float | None = Field(

@@ -11,7 +11,7 @@ from typing import Literal
 from lineproof.core.station import Counters, PartResult, State, StationView
 from lineproof.line.station.events import Finding, Noted
 from lineproof.line.station.faults import FaultCode
-from lineproof.line.station.fusion import Rule
+from lineproof.rules.fusion import Fusion
 
 Phase = Literal["acquiring", "inspecting"]
 NONE_YET = Counters()
@@ -26,7 +26,7 @@ class Terms:
     controller_timeout_ms: float = 300.0  # heartbeat missing so long: nobody is there; 0: no controller is asked for
     heartbeat_ms: float = 100.0
     views: tuple[str, ...] = ("main",)
-    fusion: Rule = "any"
+    fusion: Fusion = "any"
     simulation: bool = False
     pass_in_simulation: bool = False  # a site may allow it, for a trial without parts
 

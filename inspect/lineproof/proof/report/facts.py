@@ -25,6 +25,7 @@ from lineproof.proof.point.reliability_plot import reliability_figure
 from lineproof.proof.report.page import plot_url
 from lineproof.proof.requirements import Answer
 from lineproof.proof.slices import Slice
+from lineproof.rules.fusion import in_words
 
 RULES = {
     "iou": "boxes that overlap by half (IoU 0.5)",
@@ -108,7 +109,7 @@ def _counted(acceptance: Acceptance, question: Question) -> str:
         return f"{images} images, each counted as one part; images of one part were resampled together."
     if images == parts:
         return f"{parts} parts, one image each."
-    return f"{parts} parts with {images} images. A part is stopped when {question.fusion} of it is."
+    return f"{parts} parts with {images} images. A part is stopped when {in_words(question.fusion)} of it is."
 
 
 def _tiles(acceptance: Acceptance, confidence: float) -> list[dict[str, str]]:
