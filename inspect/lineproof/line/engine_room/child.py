@@ -1,0 +1,125 @@
+"""What runs in the engine's process: build, then one job after the other until the line is gone.
+
+One thread does everything: between two jobs it takes in what has come. So nothing competes with the inference for the
+interpreter, and an engine that keeps buffers for each thread that calls it has one set of them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pickle
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import Connection
+
+from lineproof.core import Frame
+from lineproof.core.verdict import fault
+from lineproof.inspector import Inspector
+from lineproof.line.engine_room.events import Ready
+from lineproof.line.engine_room.fair_queue import FairQueue
+from lineproof.line.engine_room.slots import SlotReader
+from lineproof.line.engine_room.wire import Answer, FromLine, Leaving, Order, Words, send
+from lineproof.line.loop import Done, Failure, attempt
+
+Build = Callable[[], Inspector]
+
+# One odd picture is no fault of the engine. A device that is lost fails every run, and CUDA cannot recover inside its
+# process (faults R-18): after so many failures in a row another process is the only remedy.
+FAILURES_IN_A_ROW = 3
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def live(
+    build: bytes, orders: Connection, answers: Connection, slots: tuple[SlotReader, ...], parent_pid: int
+) -> None:
+    """The process' whole life; `build` is a pickled `Build`."""
+    _belong_to(parent_pid)
+    with suppress(EOFError, BrokenPipeError):  # the line is gone: nobody is left to tell
+        _work(build, orders, answers, slots)
+
+
+def _belong_to(parent_pid: int) -> None:
+    """End with the line and by nothing else, and keep off its output."""
+    # Ctrl-C and systemd's SIGTERM reach every process of the line, which still wants its last parts inspected.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.dup2(2, 1)  # libraries greet on stdout, which is for the line's answers
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent_pid:  # it was gone before the kernel knew what to do then
+            os._exit(1)
+
+
+def _work(build: bytes, orders: Connection, answers: Connection, slots: tuple[SlotReader, ...]) -> None:
+    built = attempt(lambda: _built(build))
+    if isinstance(built, Failure):
+        send(answers, Leaving(str(built)))
+        return
+    inspector, desk, failures = built.value, Desk(orders, slots), 0
+    send(answers, Ready(inspector.provenance, inspector.engine.classes))
+    while failures < FAILURES_IN_A_ROW:
+        for number in desk.take_in():
+            send(answers, Answer(number, None))
+        job = desk.next()
+        if job is None:
+            continue
+        number, frame = job
+        outcome = attempt(partial(inspector.inspect, frame))
+        if isinstance(outcome, Done):
+            failures = 0
+            send(answers, Answer(number, outcome.value))
+        else:
+            failures += 1
+            why = str(outcome)
+            send(answers, Answer(number, inspector.faulted(frame, fault("engine", why))))
+    send(answers, Leaving(f"{failures} runs failed one after the other: {why}"))
+
+
+def _built(build: bytes) -> Inspector:
+    make: Build = pickle.loads(build)  # noqa: S301 – from the line that started us
+    return make()
+
+
+class Desk:
+    """What has come and is not begun."""
+
+    def __init__(self, orders: Connection, slots: tuple[SlotReader, ...]) -> None:
+        self._orders = orders
+        self._slots = slots
+        self._queue = FairQueue()
+        self._frames: dict[int, Frame] = {}
+
+    def take_in(self) -> list[int]:
+        """Read what has come, waiting only when nothing is to do; the numbers that need not be begun any more.
+
+        Raises EOFError when the line is gone.
+        """
+        dropped: list[int] = []
+        wait = not self._queue
+        while wait or self._orders.poll(0):
+            wait = False
+            message: FromLine = pickle.loads(self._orders.recv_bytes())  # noqa: S301 – from the line that started us
+            if isinstance(message, Order):
+                self._lay_down(message)
+            elif self._queue.drop(message.number):
+                dropped.append(message.number)
+        dropped += self._queue.late(time.monotonic_ns())
+        for number in dropped:
+            del self._frames[number]
+        return dropped
+
+    def next(self) -> tuple[int, Frame] | None:
+        """The job whose turn it is."""
+        number = self._queue.take()
+        return None if number is None else (number, self._frames.pop(number))
+
+    def _lay_down(self, order: Order) -> None:
+        image, packed = self._slots[order.slot].read(order.extent)
+        words = Words(*pickle.loads(packed))  # noqa: S301 – as above
+        self._frames[order.number] = words.frame(image)
+        self._queue.put(words.key, order.number, words.due_ns)

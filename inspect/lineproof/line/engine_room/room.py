@@ -1,0 +1,287 @@
+"""The engine room: one supervised process, shared by the stations of a line.
+
+    decision loop      submit, abandon, supervise; none of them waits
+    room thread        starts the process, hears it, tells `heard`, replaces it within the budget
+    engine process     `child.live`
+
+Every job that was taken comes back as exactly one of Done, Dropped or Lost. Silence is not one of them: a process that
+does not answer is killed, and one that cannot be killed leaves the room not ready.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from multiprocessing import resource_tracker
+
+from lineproof.core import Provenance
+from lineproof.core.budget import RestartBudget
+from lineproof.errors import EngineError
+from lineproof.line.engine_room.child import Build
+from lineproof.line.engine_room.events import Done, Dropped, GivenUp, Job, Key, Lost, Ready, RoomEvent
+from lineproof.line.engine_room.process import EngineProcess
+from lineproof.line.engine_room.slots import Slot
+from lineproof.line.engine_room.wire import Abandon, Answer, FromEngine, Order, Words
+from lineproof.line.loop import Failure, attempt
+
+log = logging.getLogger("lineproof.line")
+
+MOST_SLOTS = 64  # two messages of 150 bytes for each are within every pipe
+LEAVE_S = 0.5  # an idle process has gone in a millisecond
+KILLED_S = 2.0  # until the system has taken back the memory of a large one
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A job in the process, and the number of its slot."""
+
+    job: Job
+    slot: int
+
+
+class EngineRoom:
+    """Inference in its own process: `ready` says whether a job would be taken, `trouble` why not."""
+
+    def __init__(
+        self,
+        build: Build,
+        *,
+        frame_bytes: int,
+        slots: int,
+        hung_ms: float,
+        budget: RestartBudget,
+        heard: Callable[[RoomEvent], None],
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """Take memory for `slots` frames of `frame_bytes`; a larger frame makes its slot grow.
+
+        `build` runs in the process: it opens, verifies and warms up, and raises LineproofError otherwise. `heard` is
+        called on the room's thread and must be cheap.
+
+        Raises:
+            EngineError: no memory for the frames, or a system without the means.
+            PicklingError: `build` cannot travel to another process.
+        """
+        if sys.platform == "win32":
+            raise EngineError("an engine room needs Linux or macOS")
+        if not 1 <= slots <= MOST_SLOTS:
+            raise ValueError(f"slots: expected 1 to {MOST_SLOTS}, got {slots}")
+        self.restarts = 0
+        self.trouble = "the engine has not been started"
+        self._ready = False
+        self._about: Ready | None = None
+        self._build = pickle.dumps(build)
+        self._hung_ns = int(hung_ms * 1e6)
+        self._budget = budget
+        self._heard = heard
+        self._clock_ns = clock_ns
+        self._slots = _slots(slots, frame_bytes)
+        self._numbers = count(1)
+        self._thread = threading.Thread(target=self._run, name="engine room", daemon=True)
+        self._lock = threading.Lock()  # guards all below
+        self._free = list(range(slots))
+        self._flights: dict[int, _Flight] = {}
+        self._progress_ns = 0  # when the process last had reason to be busy with something new
+        self._process: EngineProcess | None = None
+        self._why = ""  # this process is to end, in words known before it did
+        self._closed = False
+
+    @property
+    def ready(self) -> bool:
+        """Verified, warm, and not known to hang."""
+        return self._ready
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """What decides, or decided last; None before the first Ready."""
+        return self._about.provenance if self._about else None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of the engine; none before the first Ready."""
+        return self._about.classes if self._about else ()
+
+    def start(self) -> None:
+        """Begin to build the engine; returns at once, events say how it went."""
+        self.trouble = "the engine is being made ready"
+        atexit.register(self.close)  # before multiprocessing's own handler, which would wait for the process for ever
+        self._thread.start()
+
+    def submit(self, job: Job) -> bool:
+        """Take a job; False when the engine is not ready or every slot is in use. Copies the frame, never waits."""
+        with self._lock:
+            if not self._ready or not self._free:
+                return False
+            slot = self._free.pop()  # the one used last: its memory is in the caches
+        try:
+            extent = self._slots[slot].write(job.frame.image, pickle.dumps(tuple(Words.of(job))))
+        except OSError as error:
+            log.warning("part %s: no memory for its frame: %s", job.frame.part_id, error)
+            extent = None
+        with self._lock:
+            if extent is not None and self._hand_over(job, slot, Order(next(self._numbers), slot, extent)):
+                return True
+            self._free.append(slot)
+            return False
+
+    def abandon(self, key: Key, seq: int) -> None:
+        """Nobody waits for these frames any more: those that are not begun come back as Dropped."""
+        with self._lock:
+            if self._process is None or not self._ready:
+                return
+            for number, flight in self._flights.items():
+                if flight.job.key == key and flight.job.seq == seq:
+                    self._process.tell(Abandon(number))
+
+    def supervise(self) -> None:
+        """Kill a process that hangs; called at each turn of the decision loop."""
+        with self._lock:
+            silent_ns = self._clock_ns() - self._progress_ns
+            if self._process is None or not self._ready or not self._flights or silent_ns <= self._hung_ns:
+                return
+            if self._process.has_spoken:  # it is the line that was slow to hear
+                return
+            self._dismiss(self._process, f"the engine hangs: no answer for {silent_ns / 1e6:.0f} ms")
+
+    def close(self) -> None:
+        """End the process after the job under way, or kill it; may be called twice."""
+        atexit.unregister(self.close)
+        with self._lock:
+            if self._closed:
+                return
+            self._closed, self._ready = True, False
+            self.trouble = "the engine is closed"
+            if self._process is not None:
+                self._process.hang_up()
+        if self._thread.ident is not None:
+            self._thread.join(LEAVE_S)
+            with self._lock:
+                if self._process is not None:
+                    self._process.kill()
+            self._thread.join(KILLED_S)
+        for slot in self._slots:
+            slot.close()
+
+    def _run(self) -> None:
+        """The room's thread, which must live as long as its process: see `EngineProcess`."""
+        # A child inherits what the thread that starts it blocks: Ctrl-C while it still imports would end it with a
+        # traceback. multiprocessing's tracker unblocks these signals when it is started, so it comes first.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        outcome = attempt(self._lives)
+        if isinstance(outcome, Failure):
+            self._lose(f"the engine room failed: {outcome}")
+            self._give_up(f"the engine room failed: {outcome}: restart the line")
+
+    def _lives(self) -> None:
+        """One process after the other."""
+        while True:
+            why = self._live()
+            if self._closed:
+                return
+            if self._about is None:  # what has never stood will not stand the next time
+                self._give_up(why)
+                return
+            if not self._budget.take():
+                self._give_up(f"{why}; given up after {self._budget}: restart the line")
+                return
+            self.restarts += 1
+            self._say(f"{why}; the engine is being made ready again")
+
+    def _live(self) -> str:
+        """One process from start to end; why it ended."""
+        try:
+            process = EngineProcess(self._build, self._slots)
+        except OSError as error:
+            return f"no process for the engine: {error}"
+        with self._lock:
+            self._process, self._why = process, ""
+            if self._closed:
+                process.kill()
+        while (message := process.hear()) is not None:
+            self._take(message, process)
+        why = self._why or process.last_words()
+        self._lose(why)
+        process.close()
+        return why
+
+    def _take(self, message: FromEngine, process: EngineProcess) -> None:
+        """On the room's thread: what the process says."""
+        if isinstance(message, Ready):
+            self._say("")
+            with self._lock:
+                self._about, self._ready = message, not self._closed
+            self._heard(message)
+        elif isinstance(message, Answer):
+            with self._lock:
+                flight = self._flights.pop(message.number)
+                self._free.append(flight.slot)
+                self._progress_ns = self._clock_ns()
+            job, inspection = flight.job, message.inspection
+            self._heard(Dropped(job) if inspection is None else Done(job, inspection))
+        else:
+            with self._lock:
+                self._dismiss(process, message.why)  # at once: a device that is lost can hang its end, too
+
+    def _hand_over(self, job: Job, slot: int, order: Order) -> bool:
+        """Under the lock: the order is with the process, or nothing has changed."""
+        if self._process is None or not self._ready:  # it ended while the frame was copied
+            return False
+        if not self._flights:
+            self._progress_ns = self._clock_ns()
+        self._flights[order.number] = _Flight(job, slot)  # before the answer can come
+        if self._process.tell(order):
+            return True
+        del self._flights[order.number]
+        return False
+
+    def _dismiss(self, process: EngineProcess, why: str) -> None:
+        """Under the lock: this process gets nothing more, and ends."""
+        self._ready, self._why = False, why
+        if not self._closed:
+            self.trouble = why
+        process.kill()
+
+    def _lose(self, why: str) -> None:
+        """On the room's thread: the process is gone, and what was with it is told."""
+        with self._lock:
+            process, self._process, self._ready = self._process, None, False
+            lost = tuple(flight.job for flight in self._flights.values())
+            self._free += [flight.slot for flight in self._flights.values()]
+            self._flights.clear()
+        if process is not None:
+            process.kill()
+        self._say(why)
+        if lost or not (self._closed or self._about is None):
+            self._heard(Lost(why, lost))
+
+    def _give_up(self, why: str) -> None:
+        self._say(why)
+        self._heard(GivenUp(why))
+
+    def _say(self, trouble: str) -> None:
+        with self._lock:
+            if not self._closed:
+                self.trouble = trouble
+
+
+def _slots(number: int, frame_bytes: int) -> tuple[Slot, ...]:
+    taken: list[Slot] = []
+    try:
+        for _ in range(number):
+            taken.append(Slot(frame_bytes))  # noqa: PERF401 – those that were had must be given back
+    except OSError as error:
+        for slot in taken:
+            slot.close()
+        raise EngineError(
+            f"no memory for {number} frames of {frame_bytes / 1e6:.1f} MB: {error}", hint="fewer slots, or more memory"
+        ) from None
+    return tuple(taken)

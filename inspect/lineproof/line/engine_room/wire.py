@@ -1,0 +1,91 @@
+"""The messages between the line and the engine's process; pixels and words of a frame lie in its slot."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import datetime
+from multiprocessing.connection import Connection
+from typing import NamedTuple
+
+from lineproof.core import Frame, Image, Inspection
+from lineproof.line.engine_room.events import Job, Key, Ready
+from lineproof.line.engine_room.slots import Extent
+
+
+class Order(NamedTuple):
+    """Inspect what lies in a slot."""
+
+    number: int
+    slot: int
+    extent: Extent
+
+
+class Abandon(NamedTuple):
+    """Do not begin this one."""
+
+    number: int
+
+
+class Answer(NamedTuple):
+    """The slot is free again; without an inspection the job was not begun."""
+
+    number: int
+    inspection: Inspection | None
+
+
+class Leaving(NamedTuple):
+    """The process ends, and why in one line."""
+
+    why: str
+
+
+FromLine = Order | Abandon
+FromEngine = Ready | Answer | Leaving
+
+
+class Words(NamedTuple):
+    """All of a job but its pixels."""
+
+    key: Key
+    due_ns: int
+    part_id: str
+    source_id: str
+    view: str
+    origin: str
+    grabbed_ns: int
+    grabbed_at: datetime
+    reduction: int
+
+    @classmethod
+    def of(cls, job: Job) -> Words:
+        """Of this job."""
+        frame = job.frame
+        return cls(
+            job.key,
+            job.due_ns,
+            frame.part_id,
+            frame.source_id,
+            frame.view,
+            frame.origin,
+            frame.grabbed_ns,
+            frame.grabbed_at,
+            frame.reduction,
+        )
+
+    def frame(self, image: Image) -> Frame:
+        """The frame as it was handed in."""
+        return Frame(
+            image,
+            part_id=self.part_id,
+            source_id=self.source_id,
+            view=self.view,
+            origin=self.origin,
+            grabbed_ns=self.grabbed_ns,
+            grabbed_at=self.grabbed_at,
+            reduction=self.reduction,
+        )
+
+
+def send(pipe: Connection, message: FromLine | FromEngine) -> None:
+    """One message; raises BrokenPipeError when nobody is there, BlockingIOError when a pipe that must not wait is full."""
+    pipe.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))

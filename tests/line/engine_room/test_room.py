@@ -1,0 +1,198 @@
+"""One process that nothing happens to: most tests share it."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from builders import PROVENANCE
+from line.engine_room.rooms import MASKED, Rig, job, obedient, rig
+from lineproof.core import Decision
+from lineproof.core.budget import RestartBudget
+from lineproof.errors import EngineError
+from lineproof.line.engine_room import room as room_module
+from lineproof.line.engine_room.events import Done, Dropped, Ready
+from lineproof.line.engine_room.room import EngineRoom
+
+SLOTS = 6
+
+
+@pytest.fixture(scope="module")
+def running():
+    with rig(slots=SLOTS, wait=False) as made:
+        assert not made.room.ready
+        assert made.room.trouble == "the engine is being made ready"
+        assert not made.room.submit(job())
+        ready = made.next(Ready)
+        assert ready == Ready(PROVENANCE, ("scratch",))
+        yield made
+        assert made.room.restarts == 0
+
+
+def done(running: Rig, *jobs) -> list[Done]:
+    for each in jobs:
+        assert running.room.submit(each)
+    found = [running.next(Done) for _ in jobs]
+    assert {id(event.job) for event in found} == {id(each) for each in jobs}
+    return found
+
+
+def test_it_says_what_decides(running):
+    assert running.room.ready
+    assert running.room.trouble == ""
+    assert running.room.provenance == PROVENANCE
+    assert running.room.classes == ("scratch",)
+
+
+def test_an_inspection_is_that_of_the_frame(running):
+    given = job(seq=5, view="left", origin="cam 7/231", reduction=2)
+    (event,) = done(running, given)
+    found = event.inspection
+    frame = given.frame
+    assert event.job is given
+    assert found.decision is Decision.PASS
+    assert (found.part_id, found.view, found.origin, found.source_id) == ("a-5", "left", "cam 7/231", "test")
+    assert (found.grabbed_at, found.grabbed_ns, found.image_wh) == (frame.grabbed_at, frame.grabbed_ns, (128, 96))
+    assert 0 < found.times_ms.wait < found.times_ms.total
+    assert found.times_ms.total <= (running.at_ns - frame.grabbed_ns) / 1e6
+
+
+@pytest.mark.parametrize("wh", [(64, 48), (7, 1), (640, 480), (33, 77), (1280, 960), (64, 48)])
+def test_frames_of_several_sizes(running, wh):
+    """The second is smaller, the third larger than the room was told."""
+    for grey in (3, 200):
+        given = job(wh=wh)
+        given.frame.image[:] = 0
+        given.frame.image[-1, -1, -1] = grey
+        (event,) = done(running, given)
+        assert event.inspection.detections.xyxy.tolist() == [[0, 0, grey, wh[1]]]
+
+
+def test_a_mask_larger_than_the_pipe(running):
+    (event,) = done(running, job("masks"))
+    (mask,), (expected,) = event.inspection.detections.masks, MASKED.masks
+    np.testing.assert_array_equal(mask.bitmap, expected.bitmap)
+
+
+def test_stations_take_turns(running):
+    """Five parts of one station wait when another comes: it is the next but one."""
+    jobs = [job("sleep 100", 1), *(job("", seq) for seq in (2, 3, 4, 5)), job("", 1, key=7)]
+    order = [(event.job.key, event.job.seq) for event in done(running, *jobs)]
+    assert order == [("a", 1), ("a", 2), (7, 1), ("a", 3), ("a", 4), ("a", 5)]
+
+
+def test_every_slot_is_in_use_and_free_again(running):
+    busy = [job("sleep 50"), *(job("", seq) for seq in range(2, SLOTS + 1))]
+    assert all(running.room.submit(each) for each in busy)
+    before = time.monotonic_ns()
+    assert not running.room.submit(job())
+    assert time.monotonic_ns() - before < 40e6  # it did not wait
+    assert [running.next(Done).job for _ in busy] == busy
+    done(running, *busy[1:])
+
+
+def test_a_late_job_is_not_begun(running):
+    soon_ns = time.monotonic_ns() + int(10e6)
+    slow, late, good = job("sleep 60"), job("abort", 2, due_ns=soon_ns), job("", 3)
+    assert all(running.room.submit(each) for each in (slow, late, good))
+    assert running.next(Done).job is slow
+    assert running.next(Dropped).job is late
+    assert running.next(Done).job is good
+
+
+def test_an_abandoned_part_is_not_begun_in_any_view(running):
+    slow = job("sleep 60")
+    left, right = job("abort", 2, view="left"), job("abort", 2, view="right")
+    others = [job("", 2, key="b"), job("", 3)]
+    assert all(running.room.submit(each) for each in (slow, left, right, *others))
+    running.room.abandon("a", 2)
+    running.room.abandon("a", 77)  # nothing is known of it
+    assert running.next(Done).job is slow
+    assert [running.next(Dropped).job for _ in range(2)] == [left, right]
+    assert {running.next(Done).job for _ in others} == set(others)
+
+
+def test_abandoning_alone_wakes_nobody_up_wrongly(running):
+    """Too late: it is begun, so it is done."""
+    slow = job("sleep 40")
+    assert running.room.submit(slow)
+    time.sleep(0.02)
+    running.room.abandon("a", 1)
+    assert running.next(Done).job is slow
+    done(running, job())
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ("fail odd", "the run failed: odd"),
+        ("bug", "ZeroDivisionError: nobody foresaw this"),
+        ("write", "ValueError: assignment destination is read-only"),
+    ],
+)
+def test_a_run_that_fails_is_a_fault_of_its_part(running, order, words):
+    for _ in range(2):
+        failed, good = done(running, job(order), job("", 2))
+        assert failed.inspection.decision is Decision.FAULT
+        assert failed.inspection.part_id == "a-1"
+        (reason,) = failed.inspection.verdict.reasons
+        assert (reason.rule, reason.text) == ("engine", words)
+        assert good.inspection.decision is Decision.PASS
+
+
+def test_no_memory_for_a_larger_frame_is_refused(running, monkeypatch, caplog):
+    def full(fd, offset, size):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full)
+        assert not running.room.submit(job(wh=(2000, 1500)))
+    assert "part a-1: no memory for its frame: [Errno 28] No space left on device" in caplog.text
+    done(running, *(job("", seq) for seq in range(SLOTS)))  # no slot was lost
+
+
+def test_closed_is_not_ready():
+    with rig(wait=False, start=False) as made:
+        assert made.room.trouble == "the engine has not been started"
+        assert not made.room.submit(job())
+        made.room.abandon("a", 1)
+        made.room.supervise()
+    assert made.room.trouble == "the engine is closed"
+    assert not made.room.submit(job())
+    made.room.close()
+
+
+def a_room(**changes) -> EngineRoom:
+    facts = {"frame_bytes": 100, "slots": 2, "hung_ms": 100, "budget": RestartBudget(1, 1), "heard": print}
+    return EngineRoom(**{"build": obedient, **facts, **changes})
+
+
+@pytest.mark.parametrize("slots", [0, 65])
+def test_slots_are_bounded(slots):
+    with pytest.raises(ValueError, match=f"slots: expected 1 to 64, got {slots}"):
+        a_room(slots=slots)
+
+
+def test_no_memory_at_the_start_is_one_line(monkeypatch):
+    taken = []
+
+    class Scarce(room_module.Slot):
+        def __init__(self, frame_bytes):
+            if len(taken) == 2:
+                raise OSError(28, "No space left on device")
+            super().__init__(frame_bytes)
+            taken.append(self)
+
+    monkeypatch.setattr(room_module, "Slot", Scarce)
+    files = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(EngineError, match=r"no memory for 3 frames of 3\.7 MB: .*No space left"):
+        a_room(slots=3, frame_bytes=1280 * 960 * 3)
+    assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_a_builder_that_cannot_travel_is_told_at_once():
+    with pytest.raises(AttributeError, match="local object"):
+        a_room(build=lambda: None)
