@@ -30,7 +30,7 @@ from lineproof.line.engine_room.events import Done, Dropped, GivenUp, Job, Key, 
 from lineproof.line.engine_room.process import EngineProcess
 from lineproof.line.engine_room.slots import Slot
 from lineproof.line.engine_room.wire import Abandon, Answer, FromEngine, Order, Words
-from lineproof.line.loop import Failure, attempt
+from lineproof.line.attempt import Failure, attempt
 
 log = logging.getLogger("lineproof.line")
 
