@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from lineproof.line.engine_room.room import EngineRoom
 
 from lineproof.core import Decision, Detections, Frame, Image, Inspection, Provenance, StageTimes
 from lineproof.core.budget import RestartBudget
@@ -22,6 +21,7 @@ from lineproof.line.conduct.inbox import Inbox
 from lineproof.line.conduct.news import News
 from lineproof.line.conduct.post import PartRecorder, Post
 from lineproof.line.conduct.wires import Wires
+from lineproof.line.engine_room.room import EngineRoom
 from lineproof.line.station.station import Station, Terms
 from lineproof.ports import Controller
 from lineproof.records.cycle import Acknowledgement, Cycle

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lineproof.core.codes import FaultCode
 from lineproof.core.station import Halted, RecipeAsked
 from lineproof.line.station.events import FaultGone, FaultSeen, Verified
-from lineproof.line.station.faults import FaultCode
 from lineproof.sim.plant import IDS, OTHER
 from lineproof.sim.scenario import FaultName
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lineproof.core.codes import FaultCode
 from lineproof.core.station import Command
 from lineproof.core.verdict import Decision, Reason
 from lineproof.line.station.events import (
@@ -22,7 +23,6 @@ from lineproof.line.station.events import (
     Tick,
     Verified,
 )
-from lineproof.line.station.faults import FaultCode
 from lineproof.line.station.machine import step
 from lineproof.line.station.station import Station, Terms, view_of
 from lineproof.signals.registers.edges import at_start, edges

@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from lineproof.line.engine_room.events import Done, Dropped, Job, Key, Ready
-
 from builders import PROVENANCE, frame
 from line_rig import CLASSES, inspector_of, scripted_engine
 from lineproof.core import Frame, Image, Inspection
@@ -22,6 +20,7 @@ from lineproof.line.conduct.inbox import Inbox
 from lineproof.line.conduct.news import News
 from lineproof.line.conduct.post import Post
 from lineproof.line.conduct.wires import Wires
+from lineproof.line.engine_room.events import Done, Dropped, Job, Key, Ready
 from lineproof.line.notify import Notifier
 from lineproof.line.station.station import Station, Terms
 from lineproof.ports import Source

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 
 import pytest
-from lineproof.line.engine_room.events import GivenUp, Lost, Ready
 
 from builders import PROVENANCE, frame
 from line.conduct.rig import Rig, outcomes
 from line_rig import BAD, CLASSES, GOOD, UNSURE
 from lineproof.core import Decision
+from lineproof.core.codes import Cause, FaultCode
 from lineproof.core.station import Acknowledged, Alive, Halted, Outcome, ResetAsked, State, Triggered
 from lineproof.engine.scripted import Hang
 from lineproof.errors import EngineError, FrameError, SourceLost
-from lineproof.line.station.faults import Cause, FaultCode
+from lineproof.line.engine_room.events import GivenUp, Lost, Ready
 from lineproof.sources.scripted import ScriptedSource
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from line.station.oracle import Watched
+from lineproof.core.codes import FaultCode
 from lineproof.core.station import Acknowledged, Alive, Enabled, Halted, RecipeAsked, ResetAsked, Triggered
 from lineproof.core.verdict import Decision, Reason
 from lineproof.line.station.events import (
@@ -19,7 +20,6 @@ from lineproof.line.station.events import (
     Tick,
     Verified,
 )
-from lineproof.line.station.faults import FaultCode
 from lineproof.line.station.station import Station, Terms
 
 IDS = [("model-a", "rules-a"), ("model-b", "rules-a"), ("model-a", "rules-b")]

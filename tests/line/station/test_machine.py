@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from line.station.drive import live
 from line.station.oracle import Watched
+from lineproof.core.codes import Cause, FaultCode
 from lineproof.core.station import (
     Acknowledged,
     Alive,
@@ -37,7 +38,6 @@ from lineproof.line.station.events import (
     Tick,
     Verified,
 )
-from lineproof.line.station.faults import Cause, FaultCode
 from lineproof.line.station.station import Station, Terms, next_session, view_of
 
 GOOD = Finding(Decision.PASS)

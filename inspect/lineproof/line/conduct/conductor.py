@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from lineproof.core.codes import FaultCode
 from lineproof.line.attempt import Failure, attempt
 from lineproof.line.conduct.inbox import Inbox
 from lineproof.line.conduct.news import Blind, News, Seeing, Seen, Spoilt, Through
@@ -22,7 +23,6 @@ from lineproof.line.conduct.room import Room
 from lineproof.line.engine_room.events import Done, Dropped, GivenUp, Lost, Ready
 from lineproof.line.notify import Notifier
 from lineproof.line.station.events import FaultSeen
-from lineproof.line.station.faults import FaultCode
 from lineproof.line.switching import prompt_threads
 
 TURN_S = 0.01  # how long one turn waits when nothing is said: half of the 20 ms a controller allows for TriggerAck

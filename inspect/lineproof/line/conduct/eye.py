@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lineproof.core import Frame
+from lineproof.core.codes import FaultCode
 from lineproof.errors import FrameError, SourceEnded, SourceError, SourceTimeout
 from lineproof.line.attempt import Failure, attempt
 from lineproof.line.conduct.news import Blind, News, Seeing, Seen, Spoilt, Through
-from lineproof.line.station.faults import FaultCode
 from lineproof.ports import Source
 
 GRAB_S = 0.1  # how long one grab may wait; also how soon a stop is heard

@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from lineproof.core.codes import FaultCode
 from lineproof.core.station import Outcome
 from lineproof.line.conduct.conductor import Conductor
 from lineproof.line.conduct.post import Post
-from lineproof.line.station.faults import FaultCode
 from lineproof.line.stats import Spread
 
 STYLES = {

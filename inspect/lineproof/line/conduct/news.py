@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lineproof.core import Frame
+from lineproof.core.codes import FaultCode
 from lineproof.line.engine_room.events import RoomEvent
-from lineproof.line.station.faults import FaultCode
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lineproof.core import Image, Inspection, Provenance
+from lineproof.core.codes import FaultCode
 from lineproof.core.station import Acknowledged, Halted, PartResult, ResetAsked, StationView
 from lineproof.core.verdict import Decision, Reason
 from lineproof.line.conduct.eye import JOIN_S, Eye, Wanted
@@ -33,7 +34,6 @@ from lineproof.line.station.events import (
     Tick,
     Verified,
 )
-from lineproof.line.station.faults import FaultCode
 from lineproof.line.station.machine import step
 from lineproof.line.station.station import Station, view_of
 from lineproof.records.cycle import Acknowledgement, Cycle, Moment

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lineproof.core.codes import FaultCode
 from lineproof.core.station import Command, Outcome, PartResult
 from lineproof.core.verdict import Decision, Reason
-from lineproof.line.station.faults import FaultCode
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from lineproof.core.codes import Cause, FaultCode
 from lineproof.core.station import (
     Acknowledged,
     Alive,
@@ -41,7 +42,6 @@ from lineproof.line.station.events import (
     Tick,
     Verified,
 )
-from lineproof.line.station.faults import Cause, FaultCode
 from lineproof.line.station.fusion import fuse
 from lineproof.line.station.station import Part, Station, next_session
 

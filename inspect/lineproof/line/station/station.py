@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from lineproof.core.codes import FaultCode
 from lineproof.core.station import Counters, PartResult, State, StationView
 from lineproof.line.station.events import Finding, Noted
-from lineproof.line.station.faults import FaultCode
 from lineproof.rules.fusion import Fusion
 
 Phase = Literal["acquiring", "inspecting"]

@@ -8,8 +8,10 @@ from lineproof.signals.doc.markup import Block, Code, Figure, Heading, Points, T
 from lineproof.signals.doc.structured_text import structured_text
 from lineproof.signals.doc.tables import (
     as_csv,
+    causes_table,
     cmd_table,
     codes_table,
+    faults_table,
     holding_table,
     input_table,
     stations_table,
@@ -170,6 +172,11 @@ def _registers() -> list[Block]:
             "Every other pair is **no result**. PASS and its complement are 16 bits or more away from every other code "
             "and from a line stuck at 0 or 1; no swap of bytes or words makes a PASS of another one."
         ),
+        Heading("REASON_CODE", 3),
+        causes_table(),
+        Heading("FAULT_CODE", 3),
+        Text("The lowest number of those that are active. While there is one, TriggerReady is 0."),
+        faults_table(),
         Heading("CRC32", 3),
         Text(
             "CRC-32 of IEEE 802.3 (reflected polynomial 16#EDB88320, begins with 16#FFFFFFFF, inverted at the end) over "

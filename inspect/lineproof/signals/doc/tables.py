@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+from lineproof.core.codes import Cause, FaultCode
 from lineproof.core.station import Outcome
 from lineproof.signals.doc.markup import Table, to_markdown
 from lineproof.signals.io_map import IoMap
@@ -74,6 +75,22 @@ def codes_table() -> Table:
         for outcome, code in CODES.items()
     ]
     return Table(("RESULT", "RESULT_INV", "name", "what to do"), rows, code=("RESULT", "RESULT_INV"))
+
+
+def causes_table() -> Table:
+    """REASON_CODE."""
+    rows = [("0", "NONE", "the answer is PASS, or there is none")]
+    return Table(("REASON_CODE", "name", "means"), rows + [(str(int(c)), c.name, c.text) for c in Cause])
+
+
+def faults_table() -> Table:
+    """FAULT_CODE."""
+    rows = [("0", "NONE", "no fault", "–")]
+    rows += [
+        (str(int(code)), code.name, code.text, "ResetFault, or a restart" if code.needs_reset else "by itself")
+        for code in FaultCode
+    ]
+    return Table(("FAULT_CODE", "name", "means", "ends"), rows)
 
 
 def markdown(io_map: IoMap) -> str:
