@@ -7,9 +7,12 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from lineproof import __version__
-from lineproof.cli.output import JsonFlag, emit
+from lineproof.cli.output import JsonFlag, emit, messages
 
 # extra → (module that must be importable, distribution whose version is shown)
 EXTRAS = {
@@ -30,11 +33,21 @@ EXTRAS = {
 }
 
 
-def doctor(as_json: JsonFlag = False) -> None:
-    """Say what this machine has: versions, providers, cameras, bases – and what to install for the rest.
+def doctor(
+    line: Annotated[
+        Path | None, typer.Argument(help="try every camera, wire and folder of this line file", metavar="LINE.yaml")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what this machine has and lacks; with a line file, try all that it names and say how to mend what is wrong.
 
-    Example: `lineproof doctor`
+    The line must not be running: it holds its cameras, ports and records. Exit 1: something is wrong.
+
+    Example: `lineproof doctor line.yaml`
     """
+    if line is not None:
+        _line(line, as_json=as_json)
+        return
     facts: dict[str, object] = {
         "python": sys.version.split()[0],
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -47,6 +60,28 @@ def doctor(as_json: JsonFlag = False) -> None:
         "missing": _missing(),
     }
     emit(facts, _words(facts), as_json=as_json)
+
+
+def _line(path: Path, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from lineproof.cli.doctor_line import checks
+
+    done = []
+    for check in checks(path):
+        done.append(check)
+        if not as_json:
+            style, mark = ("green", "ok") if check.ok else ("bold red", "wrong")
+            messages.print(f"[{style}]{mark:<6}[/]{check.room:<9}", end="")
+            messages.print(f"{check.name}: {check.found}", markup=False, soft_wrap=True)
+    wrong = sum(not check.ok for check in done)
+    emit(
+        {"ok": wrong == 0, "checks": [asdict(check) for check in done]},
+        "all is well" if not wrong else f"{wrong} of {len(done)} to mend",
+        as_json=as_json,
+    )
+    if wrong:
+        raise typer.Exit(1)
 
 
 def _packages() -> dict[str, str]:
