@@ -65,46 +65,55 @@ def test_late_jobs_are_taken_out_and_nothing_else():
     assert all_of(queue) == [2]
 
 
+class Oracle:
+    """Plain lists of what waits, and what each key's oldest has seen pass."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[object, list[int]] = defaultdict(list)
+        self.due: dict[int, int] = {}
+        self.passed: dict[int, Counter] = defaultdict(Counter)
+
+    def put(self, key: object, number: int, due_ns: int) -> None:
+        self.waiting[key].append(number)
+        self.due[number] = due_ns
+
+    def took(self, number: int) -> None:
+        (key,) = [key for key, found in self.waiting.items() if number in found]
+        assert self.waiting[key][0] == number, "oldest first"
+        self.gone(number)
+        for other, found in self.waiting.items():
+            if other != key and found:
+                self.passed[found[0]][key] += 1
+                assert self.passed[found[0]][key] == 1, f"{found[0]} of {other} waited for two of {key}"
+
+    def gone(self, number: int) -> None:
+        for found in self.waiting.values():
+            if number in found:
+                found.remove(number)
+
+    def all(self) -> set[int]:
+        return {number for found in self.waiting.values() for number in found}
+
+
 @given(STEPS)
 def test_no_job_waits_for_more_than_one_of_each_other_station(steps):
-    queue, numbers = FairQueue(), iter(range(1000))
-    waiting: dict[object, list[int]] = defaultdict(list)  # the oracle: numbers by key, oldest first
-    due: dict[int, int] = {}
-    passed: dict[int, Counter] = {}  # of each key's oldest: jobs of others that were run before it
-
-    def gone(number: int) -> None:
-        for key in waiting:
-            if number in waiting[key]:
-                waiting[key].remove(number)
-
+    queue, oracle, numbers = FairQueue(), Oracle(), iter(range(1000))
     for what, key, value in steps:
         if what == "put":
             number = next(numbers)
             queue.put(key, number, value)
-            waiting[key].append(number)
-            due[number] = value
+            oracle.put(key, number, value)
         elif what == "take":
             number = queue.take()
-            if number is None:
-                assert not any(waiting.values())
-                continue
-            (of,) = [key for key, found in waiting.items() if number in found]
-            assert waiting[of][0] == number, "oldest first"
-            gone(number)
-            passed.pop(number, None)
-            for other, found in waiting.items():
-                if other != of and found:
-                    counts = passed.setdefault(found[0], Counter())
-                    counts[of] += 1
-                    assert counts[of] == 1, f"{found[0]} of {other} waited for two of {of}"
+            assert (number is None) == (not oracle.all())
+            if number is not None:
+                oracle.took(number)
         elif what == "drop":
-            assert queue.drop(value) == any(value in found for found in waiting.values())
-            gone(value)
+            assert queue.drop(value) == (value in oracle.all())
+            oracle.gone(value)
         else:
-            expected = {number for found in waiting.values() for number in found if due[number] <= value}
             late = queue.late(value)
-            assert set(late) == expected
-            assert len(late) == len(expected)
+            assert sorted(late) == sorted(number for number in oracle.all() if oracle.due[number] <= value)
             for number in late:
-                gone(number)
-        assert len(queue) == sum(map(len, waiting.values()))
+                oracle.gone(number)
+        assert len(queue) == len(oracle.all())

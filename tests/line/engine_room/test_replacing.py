@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -10,14 +11,15 @@ from functools import partial
 
 import pytest
 
-from line.engine_room.rooms import broken, dead, job, obedient, once, rig, unfit
+from line.engine_room.rooms import broken, dead, held, job, obedient, once, rig, unfit, wait_for
 from lineproof.core import Decision
 from lineproof.core.budget import RestartBudget
+from lineproof.line.engine_room import room as room_module
 from lineproof.line.engine_room.events import Done, GivenUp, Lost, Ready
 from lineproof.line.engine_room.room import EngineRoom
 
 HUNG_MS = 300
-SLACK = 5 if os.cpu_count() < 4 else 1  # beside other work on two cores a process that is ready to run may wait
+BUSY_MS = 2000  # a busy machine may take as long; how long it takes alone is measured in benchmarks/engine_room.py
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +42,14 @@ def works_again(running) -> None:
 
 def test_killed_in_the_middle_of_a_part(running):
     before, restarts = running.pid, running.room.restarts
-    slow, waits = job("sleep 5000"), job("", 2, key="b")
+    slow, waits = job("hold"), job("", 2, key="b")
     assert running.room.submit(slow)
     assert running.room.submit(waits)
-    time.sleep(0.05)
+    wait_for(held(running.gate).exists)
     killed_ns = time.monotonic_ns()
     os.kill(running.pid, signal.SIGKILL)
     lost = running.next(Lost)
-    assert (running.at_ns - killed_ns) / 1e6 < 50 * SLACK
+    assert (running.at_ns - killed_ns) / 1e6 < BUSY_MS
     assert lost.jobs == (slow, waits)
     assert lost.text == "the engine's process was ended by signal 9 (Killed)"
     works_again(running)
@@ -73,9 +75,9 @@ def test_a_crash_inside_the_engine(running):
 def hangs(running, hanging, began_ns: int) -> None:
     lost = running.supervised(Lost)
     after_ms = (running.at_ns - began_ns) / 1e6
-    assert HUNG_MS <= after_ms < HUNG_MS + 70 * SLACK  # one turn of 20 ms, 50 ms for the end of the process
+    assert HUNG_MS <= after_ms < HUNG_MS + BUSY_MS
     assert lost.jobs == (hanging,)
-    assert lost.text.startswith("the engine hangs: no answer for 3")
+    assert re.fullmatch(r"the engine hangs: no answer for \d+ ms", lost.text)
 
 
 def test_an_endless_loop_in_the_engine(running):
@@ -96,33 +98,53 @@ def test_a_stopped_process(running):
     works_again(running)
 
 
-def test_many_short_jobs_do_not_hang(running):
-    """Together they take longer than one may."""
-    for seq in range(1, 6):
-        assert running.room.submit(job("sleep 100", seq))
-    for _ in range(5):
-        running.supervised(Done)
+def test_a_lost_device(running):
+    """The process has inspected a part before and cannot any more."""
+    failing, behind = [job("lose", 2), job("", 3), job("", 4)], job("", 5)
+    with running.busy():
+        assert all(running.room.submit(each) for each in (*failing, behind))
+    for each in failing:
+        done = running.next(Done)
+        assert (done.job, done.inspection.decision) == (each, Decision.FAULT)
+    assert running.next(Lost) == Lost("3 runs failed one after the other: the GPU is lost", (behind,))
+    works_again(running)
+
+
+def test_a_station_with_odd_pictures_takes_the_engine_from_nobody(running):
+    for seq in range(1, 9):
+        assert running.room.submit(job("fail", seq))
+        assert running.next(Done).inspection.decision is Decision.FAULT
+    assert running.room.submit(job("", 1, key="b"))
+    assert running.next(Done).inspection.decision is Decision.PASS
     assert running.room.ready
 
 
-def test_three_failures_in_a_row_are_a_lost_device(running):
-    failing = [job("fail gone", seq) for seq in (2, 3, 4)]
-    behind = job("", 5)
-    for each in (job("sleep 50"), *failing, behind):
-        assert running.room.submit(each)
-    decisions = [running.next(Done).inspection.decision for _ in range(4)]
-    assert decisions == [Decision.PASS, *[Decision.FAULT] * 3]
-    lost = running.next(Lost)
-    assert lost.text == "3 runs failed one after the other: the run failed: gone"
-    assert lost.jobs == (behind,)
-    works_again(running)
+def test_an_engine_that_has_never_inspected_anything_is_replaced():
+    with rig(restarts=0) as made:
+        for seq in range(1, 4):
+            assert made.room.submit(job("fail", seq))
+            made.next(Done)
+        assert made.next(Lost).text == "3 runs failed one after the other: the run failed: odd"
+        made.next(GivenUp)
+
+
+def test_a_system_without_processes(monkeypatch):
+    def none(*_):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    with rig(restarts=1) as made:
+        monkeypatch.setattr(room_module, "EngineProcess", none)
+        os.kill(made.pid, signal.SIGKILL)
+        made.next(Lost)
+        lost = made.next(Lost)
+        assert lost.text == "no process can be started for the engine: [Errno 11] Resource temporarily unavailable"
+        assert made.next(GivenUp).text.startswith(lost.text)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_to_the_whole_line_are_the_lines(running, number):
-    assert running.room.submit(job("sleep 50"))
-    os.kill(running.pid, number)
-    running.next(Done)
+    with running.busy():
+        os.kill(running.pid, number)
     assert running.room.ready
 
 
@@ -173,7 +195,7 @@ def test_a_listener_that_fails_ends_the_room_aloud():
     room.start()
     try:
         wait_for(lambda: room.ready)
-        slow = job("sleep 5000", 2)
+        slow = job("hang", 2)
         assert room.submit(job())
         assert room.submit(slow)
         wait_for(lambda: len(heard) == 4)
@@ -192,7 +214,9 @@ def test_the_budget_is_spent():
         last = job("abort")
         assert made.room.submit(last)
         assert made.next(Lost).jobs == (last,)
-        words = "the engine's process was ended by signal 6 (Aborted); given up after 1 restarts in 300 s: restart the line"
+        words = (
+            "the engine's process was ended by signal 6 (Aborted); given up after 1 restarts in 300 s: restart the line"
+        )
         assert made.next(GivenUp).text == words
         assert made.room.trouble == words
         assert not made.room.ready
@@ -218,7 +242,7 @@ def test_what_has_never_stood_is_given_up(build, words):
 
 
 def test_a_later_build_that_fails_counts(tmp_path):
-    with rig(partial(once, tmp_path / "built", "unfit"), restarts=2) as made:
+    with rig(partial(once, tmp_path / "built"), restarts=2) as made:
         os.kill(made.pid, signal.SIGKILL)
         assert "Killed" in made.next(Lost).text
         unsound = "press-3: the bundle was changed after sealing – copy it again"
@@ -227,10 +251,3 @@ def test_a_later_build_that_fails_counts(tmp_path):
         assert made.next(GivenUp).text == f"{unsound}; given up after 2 restarts in 300 s: restart the line"
         assert made.room.restarts == 2
     assert len((tmp_path / "built").read_text().splitlines()) == 3
-
-
-def wait_for(condition, timeout_s: float = 20) -> None:
-    until = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.005)

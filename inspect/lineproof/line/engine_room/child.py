@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 
@@ -28,15 +29,11 @@ from lineproof.line.attempt import Done, Failure, attempt
 
 Build = Callable[[], Inspector]
 
-# One odd picture is no fault of the engine. A device that is lost fails every run, and CUDA cannot recover inside its
-# process (faults R-18): after so many failures in a row another process is the only remedy.
-FAILURES_IN_A_ROW = 3
+FAILURES_IN_A_ROW = 3  # before the engine is asked about a frame that it could inspect
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def live(
-    build: bytes, orders: Connection, answers: Connection, slots: tuple[SlotReader, ...], parent_pid: int
-) -> None:
+def live(build: bytes, orders: Connection, answers: Connection, slots: tuple[SlotReader, ...], parent_pid: int) -> None:
     """The process' whole life; `build` is a pickled `Build`."""
     _belong_to(parent_pid)
     with suppress(EOFError, BrokenPipeError):  # the line is gone: nobody is left to tell
@@ -60,9 +57,9 @@ def _work(build: bytes, orders: Connection, answers: Connection, slots: tuple[Sl
     if isinstance(built, Failure):
         send(answers, Leaving(str(built)))
         return
-    inspector, desk, failures = built.value, Desk(orders, slots), 0
+    inspector, desk, trust = built.value, Desk(orders, slots), Trust(built.value)
     send(answers, Ready(inspector.provenance, inspector.engine.classes))
-    while failures < FAILURES_IN_A_ROW:
+    while True:
         for number in desk.take_in():
             send(answers, Answer(number, None))
         job = desk.next()
@@ -71,18 +68,45 @@ def _work(build: bytes, orders: Connection, answers: Connection, slots: tuple[Sl
         number, frame = job
         outcome = attempt(partial(inspector.inspect, frame))
         if isinstance(outcome, Done):
-            failures = 0
             send(answers, Answer(number, outcome.value))
-        else:
-            failures += 1
-            why = str(outcome)
-            send(answers, Answer(number, inspector.faulted(frame, fault("engine", why))))
-    send(answers, Leaving(f"{failures} runs failed one after the other: {why}"))
+            trust.succeeded(frame)
+            continue
+        send(answers, Answer(number, inspector.faulted(frame, fault("engine", str(outcome)))))
+        if trust.lost_after_failure():
+            send(answers, Leaving(f"{FAILURES_IN_A_ROW} runs failed one after the other: {outcome}"))
+            return
 
 
 def _built(build: bytes) -> Inspector:
     make: Build = pickle.loads(build)  # noqa: S301 – from the line that started us
     return make()
+
+
+class Trust:
+    """Whether runs fail because of the pictures or because of the engine.
+
+    A device that is lost fails every run, and CUDA cannot recover inside its process (faults R-18); but a station whose
+    camera was set to another size fails every run, too, and must not take the engine from the others.
+    """
+
+    def __init__(self, inspector: Inspector) -> None:
+        self._inspector = inspector
+        self._failures = 0  # since the last success
+        self._known: Frame | None = None  # the first that could be inspected
+
+    def succeeded(self, frame: Frame) -> None:
+        """A run was good."""
+        self._failures = 0
+        if self._known is None:
+            self._known = replace(frame, image=frame.image.copy())  # its slot will hold others
+
+    def lost_after_failure(self) -> bool:
+        """A run failed: True once several have, and a frame known to be good fails as well, or there is none."""
+        self._failures += 1
+        if self._failures < FAILURES_IN_A_ROW:
+            return False
+        self._failures = 0
+        return self._known is None or isinstance(attempt(partial(self._inspector.inspect, self._known)), Failure)
 
 
 class Desk:

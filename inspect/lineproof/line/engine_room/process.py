@@ -7,7 +7,6 @@ import pickle
 import signal
 from collections.abc import Sequence
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
 
 from lineproof.line.engine_room import child
 from lineproof.line.engine_room.slots import Slot

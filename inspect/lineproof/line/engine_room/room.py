@@ -201,7 +201,9 @@ class EngineRoom:
         try:
             process = EngineProcess(self._build, self._slots)
         except OSError as error:
-            return f"no process for the engine: {error}"
+            why = f"no process can be started for the engine: {error}"
+            self._lose(why)
+            return why
         with self._lock:
             self._process, self._why = process, ""
             if self._closed:

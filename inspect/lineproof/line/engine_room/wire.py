@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from datetime import datetime
+from dataclasses import fields
 from multiprocessing.connection import Connection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lineproof.core import Frame, Image, Inspection
 from lineproof.line.engine_room.events import Job, Key, Ready
@@ -43,47 +43,24 @@ FromLine = Order | Abandon
 FromEngine = Ready | Answer | Leaving
 
 
+_FACTS = tuple(fact.name for fact in fields(Frame) if fact.name != "image")
+
+
 class Words(NamedTuple):
     """All of a job but its pixels."""
 
     key: Key
     due_ns: int
-    part_id: str
-    source_id: str
-    view: str
-    origin: str
-    grabbed_ns: int
-    grabbed_at: datetime
-    reduction: int
+    facts: dict[str, Any]  # of the frame
 
     @classmethod
     def of(cls, job: Job) -> Words:
         """Of this job."""
-        frame = job.frame
-        return cls(
-            job.key,
-            job.due_ns,
-            frame.part_id,
-            frame.source_id,
-            frame.view,
-            frame.origin,
-            frame.grabbed_ns,
-            frame.grabbed_at,
-            frame.reduction,
-        )
+        return cls(job.key, job.due_ns, {name: getattr(job.frame, name) for name in _FACTS})
 
     def frame(self, image: Image) -> Frame:
         """The frame as it was handed in."""
-        return Frame(
-            image,
-            part_id=self.part_id,
-            source_id=self.source_id,
-            view=self.view,
-            origin=self.origin,
-            grabbed_ns=self.grabbed_ns,
-            grabbed_at=self.grabbed_at,
-            reduction=self.reduction,
-        )
+        return Frame(image, **self.facts)
 
 
 def send(pipe: Connection, message: FromLine | FromEngine) -> None:
