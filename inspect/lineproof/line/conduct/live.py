@@ -33,16 +33,10 @@ class StationsView:
     def render(self) -> RenderableType:
         """One row for each station: its state, its last answer, its counts, how long answers take."""
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2))
-        for head in (
-            "station",
-            "state",
-            "last part",
-            "answer",
-            *(outcome.value.lower() for outcome in Outcome),
-            "ms p50",
-            "p99",
-        ):
+        for head in ("station", "state", "last part", "answer"):
             table.add_column(head, no_wrap=True)
+        for head in (*(outcome.value.lower() for outcome in Outcome), "ms p50", "p99"):
+            table.add_column(head, no_wrap=True, justify="right")
         for post in self.conductor.posts.values():
             table.add_row(*_row(post))
         return Group(Text(self.title, style="bold"), Text(), table, *_troubles(self.conductor))
@@ -74,7 +68,7 @@ def _troubles(conductor: Conductor) -> list[Text]:
     for post in conductor.posts.values():
         fault = 0 if post.view is None else post.view.fault_code
         if fault:
-            lines.append(Text(f"{post.name}: {FaultCode(fault).name.replace('_', ' ').lower()}", style="bold red"))
+            lines.append(Text(f"{post.name}: {FaultCode(fault).text}", style="bold red"))
         lines += [Text(f"{post.name}: {wire}: {why}", style="yellow") for wire, why in post.troubles.items()]
     if conductor.room.trouble:
         lines.append(Text(f"engine: {conductor.room.trouble}", style="bold red"))
