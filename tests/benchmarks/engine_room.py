@@ -162,9 +162,9 @@ def supervised(room: EngineRoom, inbox: queue.SimpleQueue[tuple[int, RoomEvent]]
 
 
 def spread(values: np.ndarray) -> dict[str, float]:
-    """Median, 99th percentile, largest."""
-    p50, p99 = np.percentile(values, (50, 99))
-    return {"p50": round(float(p50), 3), "p99": round(float(p99), 3), "max": round(float(values.max()), 3)}
+    """The least disturbed tenth, median, 99th percentile, largest."""
+    at = {f"p{percent}": round(float(np.percentile(values, percent)), 3) for percent in (10, 50, 99)}
+    return at | {"max": round(float(values.max()), 3)}
 
 
 def main() -> None:

@@ -117,7 +117,7 @@ def test_killed_engines_leave_no_memory_and_no_files():
         os.kill(pid, 0)
 
 
-def test_close_lets_the_part_under_way_end(line):
+def test_close_lets_the_part_under_way_end():
     with rig() as made:
         assert made.room.submit(job("hold"))
         wait_for(held(made.gate).exists)
@@ -129,7 +129,7 @@ def test_close_ends_an_engine_that_hangs():
     with rig() as made:
         hanging = job("hang")
         assert made.room.submit(hanging)
-    assert made.next(Lost).jobs == (hanging,)
+    assert made.next(Lost) == Lost("the engine was closed", (hanging,))
     assert not made.room._thread.is_alive()
 
 

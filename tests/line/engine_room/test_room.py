@@ -13,7 +13,7 @@ from line.engine_room.rooms import MASKED, Rig, job, obedient, open_files, rig
 from lineproof.core import Decision
 from lineproof.core.budget import RestartBudget
 from lineproof.errors import EngineError
-from lineproof.line.engine_room import room as room_module
+from lineproof.line.engine_room import slots as slots_module
 from lineproof.line.engine_room.events import Done, Dropped, Ready
 from lineproof.line.engine_room.room import EngineRoom
 
@@ -179,14 +179,14 @@ def test_slots_are_bounded(slots):
 def test_no_memory_at_the_start_is_one_line(monkeypatch):
     taken = []
 
-    class Scarce(room_module.Slot):
+    class Scarce(slots_module.Slot):
         def __init__(self, frame_bytes):
             if len(taken) == 2:
                 raise OSError(28, "No space left on device")
             super().__init__(frame_bytes)
             taken.append(self)
 
-    monkeypatch.setattr(room_module, "Slot", Scarce)
+    monkeypatch.setattr(slots_module, "Slot", Scarce)
     files = open_files()
     with pytest.raises(EngineError, match=r"no memory for 3 frames of 3\.7 MB: .*No space left"):
         a_room(slots=3, frame_bytes=1280 * 960 * 3)

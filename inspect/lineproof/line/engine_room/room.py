@@ -18,7 +18,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import count
 from multiprocessing import resource_tracker
 
@@ -27,8 +26,9 @@ from lineproof.core.budget import RestartBudget
 from lineproof.errors import EngineError
 from lineproof.line.engine_room.child import Build
 from lineproof.line.engine_room.events import Done, Dropped, GivenUp, Job, Key, Lost, Ready, RoomEvent
+from lineproof.line.engine_room.flights import Flights
 from lineproof.line.engine_room.process import EngineProcess
-from lineproof.line.engine_room.slots import Slot
+from lineproof.line.engine_room.slots import take_slots
 from lineproof.line.engine_room.wire import Abandon, Answer, FromEngine, Order, Words
 from lineproof.line.attempt import Failure, attempt
 
@@ -37,14 +37,6 @@ log = logging.getLogger("lineproof.line")
 MOST_SLOTS = 64  # two messages of 150 bytes for each are within every pipe
 LEAVE_S = 0.5  # an idle process has gone in a millisecond
 KILLED_S = 2.0  # until the system has taken back the memory of a large one
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """A job in the process, and the number of its slot."""
-
-    job: Job
-    slot: int
 
 
 class EngineRoom:
@@ -83,12 +75,11 @@ class EngineRoom:
         self._budget = budget
         self._heard = heard
         self._clock_ns = clock_ns
-        self._slots = _slots(slots, frame_bytes)
+        self._slots = take_slots(slots, frame_bytes)
         self._numbers = count(1)
         self._thread = threading.Thread(target=self._run, name="engine room", daemon=True)
         self._lock = threading.Lock()  # guards all below
-        self._free = list(range(slots))
-        self._flights: dict[int, _Flight] = {}
+        self._flights = Flights(slots)
         self._progress_ns = 0  # when the process last had reason to be busy with something new
         self._process: EngineProcess | None = None
         self._why = ""  # this process is to end, in words known before it did
@@ -118,9 +109,9 @@ class EngineRoom:
     def submit(self, job: Job) -> bool:
         """Take a job; False when the engine is not ready or every slot is in use. Copies the frame, never waits."""
         with self._lock:
-            if not self._ready or not self._free:
-                return False
-            slot = self._free.pop()  # the one used last: its memory is in the caches
+            slot = self._flights.take_slot() if self._ready else None
+        if slot is None:
+            return False
         try:
             extent = self._slots[slot].write(job.frame.image, pickle.dumps(tuple(Words.of(job))))
         except OSError as error:
@@ -129,7 +120,7 @@ class EngineRoom:
         with self._lock:
             if extent is not None and self._hand_over(job, slot, Order(next(self._numbers), slot, extent)):
                 return True
-            self._free.append(slot)
+            self._flights.give_back(slot)
             return False
 
     def abandon(self, key: Key, seq: int) -> None:
@@ -137,9 +128,8 @@ class EngineRoom:
         with self._lock:
             if self._process is None or not self._ready:
                 return
-            for number, flight in self._flights.items():
-                if flight.job.key == key and flight.job.seq == seq:
-                    self._process.tell(Abandon(number))
+            for number in self._flights.of(key, seq):
+                self._process.tell(Abandon(number))
 
     def supervise(self) -> None:
         """Kill a process that hangs; called at each turn of the decision loop."""
@@ -210,7 +200,7 @@ class EngineRoom:
                 process.kill()
         while (message := process.hear()) is not None:
             self._take(message, process)
-        why = self._why or process.last_words()
+        why = self._why or ("the engine was closed" if self._closed else process.last_words())
         self._lose(why)
         process.close()
         return why
@@ -224,26 +214,21 @@ class EngineRoom:
             self._heard(message)
         elif isinstance(message, Answer):
             with self._lock:
-                flight = self._flights.pop(message.number)
-                self._free.append(flight.slot)
+                job = self._flights.end(message.number)
                 self._progress_ns = self._clock_ns()
-            job, inspection = flight.job, message.inspection
-            self._heard(Dropped(job) if inspection is None else Done(job, inspection))
+            self._heard(Dropped(job) if message.inspection is None else Done(job, message.inspection))
         else:
             with self._lock:
                 self._dismiss(process, message.why)  # at once: a device that is lost can hang its end, too
 
     def _hand_over(self, job: Job, slot: int, order: Order) -> bool:
-        """Under the lock: the order is with the process, or nothing has changed."""
-        if self._process is None or not self._ready:  # it ended while the frame was copied
-            return False
+        """Under the lock: the order is with the process, and the job counts as with it."""
+        if self._process is None or not self._ready or not self._process.tell(order):
+            return False  # it ended while the frame was copied
         if not self._flights:
             self._progress_ns = self._clock_ns()
-        self._flights[order.number] = _Flight(job, slot)  # before the answer can come
-        if self._process.tell(order):
-            return True
-        del self._flights[order.number]
-        return False
+        self._flights.begin(order.number, job, slot)  # its answer is heard under the lock, too
+        return True
 
     def _dismiss(self, process: EngineProcess, why: str) -> None:
         """Under the lock: this process gets nothing more, and ends."""
@@ -256,9 +241,7 @@ class EngineRoom:
         """On the room's thread: the process is gone, and what was with it is told."""
         with self._lock:
             process, self._process, self._ready = self._process, None, False
-            lost = tuple(flight.job for flight in self._flights.values())
-            self._free += [flight.slot for flight in self._flights.values()]
-            self._flights.clear()
+            lost = self._flights.end_all()
         if process is not None:
             process.kill()
         self._say(why)
@@ -273,17 +256,3 @@ class EngineRoom:
         with self._lock:
             if not self._closed:
                 self.trouble = trouble
-
-
-def _slots(number: int, frame_bytes: int) -> tuple[Slot, ...]:
-    taken: list[Slot] = []
-    try:
-        for _ in range(number):
-            taken.append(Slot(frame_bytes))  # noqa: PERF401 – those that were had must be given back
-    except OSError as error:
-        for slot in taken:
-            slot.close()
-        raise EngineError(
-            f"no memory for {number} frames of {frame_bytes / 1e6:.1f} MB: {error}", hint="fewer slots, or more memory"
-        ) from None
-    return tuple(taken)
