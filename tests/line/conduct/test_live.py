@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from rich.console import Console
 
 from line.conduct.rig import Rig
@@ -11,9 +13,10 @@ from lineproof.line.conduct.live import StationsView
 
 
 def screen(rig: Rig) -> str:
-    console = Console(width=140, record=True, quiet=True)
-    console.print(StationsView(rig.conductor, "hall-2").render())
-    return console.export_text()
+    console = Console(width=140, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(StationsView(rig.conductor, "hall-2").render())
+    return captured.get()
 
 
 def test_a_row_for_each_station_and_what_is_wrong_below():
