@@ -24,7 +24,7 @@ class CodeSettings(StrictModel):
     """Which code on the picture is the part id."""
 
     region: Region | None = Field(
-        default=None, description="where the code is; default: anywhere, which takes ten times as long"
+        default=None, description="where the code is; default: anywhere, which takes several times as long"
     )
     kinds: tuple[Kind, ...] = Field(
         default=("qr",),

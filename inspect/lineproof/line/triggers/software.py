@@ -21,6 +21,7 @@ class Shot:
         self.deadline_ms = deadline_ms
         self.session = 0
         self.seq = 0  # until the station has taken it
+        self._before: PartResult | None = None  # what stood there then
         self._withdraw = withdraw
         self._done = threading.Event()
         self._result: PartResult | None = None
@@ -37,6 +38,14 @@ class Shot:
         if self._trouble:
             raise SignalError(self._trouble)
         return self._result
+
+    def taken(self, seq: int, view: StationView) -> None:
+        """The station gets it with the next turn of its loop; `view` is what it showed last."""
+        self.seq, self.session, self._before = seq, view.session, view.result
+
+    def is_answered_by(self, result: PartResult) -> bool:
+        """By session and number; not by what stood there before it, whoever gave that the same number."""
+        return (result.session, result.seq) == (self.session, self.seq) and result != self._before
 
     def answered(self, result: PartResult) -> None:
         """The station has answered."""
@@ -108,7 +117,7 @@ class SoftwareTrigger:
             if view.session != shot.session:
                 self._shot = None
                 shot.failed("the station has begun a new session")
-            elif result is not None and (result.session, result.seq) == (shot.session, shot.seq):
+            elif result is not None and shot.is_answered_by(result):
                 self._shot = None
                 shot.answered(result)
 
@@ -119,7 +128,7 @@ class SoftwareTrigger:
             shot, view = self._shot, self._view
             if shot is None or shot.seq or view is None:
                 return ()
-            shot.seq, shot.session = self._numbering.next(), view.session
+            shot.taken(self._numbering.next(), view)
             trigger = Triggered(shot.seq, shot.part_id, shot.recipe, shot.deadline_ms)
             return after_reading(view if self._acknowledge else None, [trigger])
 

@@ -54,6 +54,8 @@ class GpiodLines:
 
     def put(self, levels: Mapping[int, bool]) -> None:
         """One ioctl for all of them."""
+        if not levels:
+            return
         if self._outputs is None:
             raise SignalError(f"gpio {self._chip}: the outputs are closed")
         try:

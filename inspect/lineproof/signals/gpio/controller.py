@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from lineproof.core.station import Acknowledged, Command, Enabled, StationView, 
 from lineproof.errors import SignalError
 from lineproof.signals.gpio.inputs import Asked, Inputs, PartSeen
 from lineproof.signals.gpio.lines import LineEdge, Lines
-from lineproof.signals.gpio.outputs import AT_REST, OutputPlan, Phase
+from lineproof.signals.gpio.outputs import OutputPlan, Phase
 from lineproof.signals.gpio.quadrature import Quadrature
 from lineproof.signals.gpio.settings import GpioSettings, Input, Output
 
@@ -146,7 +146,7 @@ class GpioController:
     def _drive(self) -> None:
         """The output thread; whatever ends it leaves the lines at rest."""
         at = {name: line.offset for name, line in self._settings.outputs.items()}
-        put: Mapping[Output, bool] = AT_REST
+        put = dict.fromkeys(at.values(), False)
         try:
             while True:
                 with self._news:
@@ -156,20 +156,21 @@ class GpioController:
                         return
                     self._fresh = False
                     levels = self._next_levels()
+                    wanted = {offset: levels[name] for name, offset in at.items()}
                     step = self._plan.step
-                if levels != put:
-                    self._lines.put({offset: levels[name] for name, offset in at.items()})
-                    put = levels
+                if wanted != put:
+                    self._lines.put(wanted)
+                    put = wanted
                 with self._news:
                     self._plan.driven(step, time.monotonic_ns())
         except SignalError as error:
             self._trouble = str(error)
         finally:
-            self._rest(at)
+            self._rest(put)
 
-    def _rest(self, at: Mapping[Output, int]) -> None:
+    def _rest(self, outputs: Iterable[int]) -> None:
         try:
-            self._lines.put(dict.fromkeys(at.values(), False))
+            self._lines.put(dict.fromkeys(outputs, False))
         except SignalError as error:
             self._trouble = self._trouble or str(error)
 
