@@ -90,7 +90,9 @@ def test_a_spoilt_qr_code(spoilt):
     assert read(spoilt(scene(qr("PART-4711")))) == "PART-4711"
 
 
-@pytest.mark.parametrize("digits", [with_check_digit(twelve) for twelve in ("400638133393", "590123412345", "978020137962")])
+@pytest.mark.parametrize(
+    "digits", [with_check_digit(twelve) for twelve in ("400638133393", "590123412345", "978020137962")]
+)
 @pytest.mark.parametrize("degrees", [0, 10])
 def test_an_ean_13(digits, degrees):
     assert read(turned(scene(ean_13(digits)), degrees), kinds=("ean_13",)) == digits

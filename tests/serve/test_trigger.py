@@ -113,7 +113,9 @@ def test_no_answer_is_an_error(station, status, code):
     assert "PASS" not in response.text
 
 
-@pytest.mark.parametrize("query", ["part_id=a%20b", "part_id=", "deadline_ms=0", "deadline_ms=x", "part=p1", "part_id=" + "a" * 65])
+@pytest.mark.parametrize(
+    "query", ["part_id=a%20b", "part_id=", "deadline_ms=0", "deadline_ms=x", "part=p1", "part_id=" + "a" * 65]
+)
 def test_a_wrong_query_fires_nothing(query):
     station = Station(passed)
     response = post(station, query)

@@ -77,7 +77,9 @@ def trigger_routes(station: Fires, deadline_ms: float) -> APIRouter:
         try:
             shot = station.fire(query.part_id or "", deadline_ms=query.deadline_ms or 0)
             if shot is None:
-                raise Refusal("part_conflict", "another part is under way", hint="wait for its answer, then trigger again")
+                raise Refusal(
+                    "part_conflict", "another part is under way", hint="wait for its answer, then trigger again"
+                )
             result = await run_in_threadpool(shot.wait, least_ms / 1000 + GRACE_S)
         except SignalError as error:
             raise Refusal("not_ready", error.message, hint=error.hint) from None

@@ -26,7 +26,14 @@ class Clock:
 
 @pytest.mark.parametrize(
     ("due", "now", "period", "following"),
-    [(100, 100, 0, 100), (100, 130, 0, 130), (100, 100, 50, 150), (100, 130, 50, 150), (100, 150, 50, 200), (100, 349, 50, 350)],
+    [
+        (100, 100, 0, 100),
+        (100, 130, 0, 130),
+        (100, 100, 50, 150),
+        (100, 130, 50, 150),
+        (100, 150, 50, 200),
+        (100, 349, 50, 350),
+    ],
 )
 def test_due_times(due, now, period, following):
     assert next_due_ns(due, now, period) == following

@@ -32,7 +32,9 @@ def settings(*inputs: Input, **more: object) -> GpioSettings:
 
 
 @contextmanager
-def running(made: GpioSettings, chip: SoftwareChip | None = None, **more: object) -> Iterator[tuple[GpioController, SoftwareChip]]:
+def running(
+    made: GpioSettings, chip: SoftwareChip | None = None, **more: object
+) -> Iterator[tuple[GpioController, SoftwareChip]]:
     chip = chip or SoftwareChip()
     controller = GpioController(made, chip, Numbering(), **more)
     try:
@@ -240,7 +242,12 @@ def test_quadrature_lines_tell_positions():
     positions = Positions()
     with running(settings(Input.ENCODER_A, Input.ENCODER_B), encoder=positions) as (controller, chip):
         for _ in range(2):
-            for name, active in [(Input.ENCODER_A, True), (Input.ENCODER_B, True), (Input.ENCODER_A, False), (Input.ENCODER_B, False)]:
+            for name, active in [
+                (Input.ENCODER_A, True),
+                (Input.ENCODER_B, True),
+                (Input.ENCODER_A, False),
+                (Input.ENCODER_B, False),
+            ]:
                 chip.drive(IN[name], active)
         until(lambda: len(positions.counts) == 8)
         assert positions.counts == list(range(1, 9))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,7 +89,7 @@ def test_triggers_are_never_closer_than_agreed(gaps, quiet_ms, spacing_ms):
         at_ns += gap_ns
         if debounce.rises(LineEdge(1, number % 2 == 0, at_ns)):
             counted.append(at_ns)
-    assert all(later - earlier >= max(spacing_ms, quiet_ms) * MS for earlier, later in zip(counted, counted[1:], strict=False))
+    assert all(later - earlier >= max(spacing_ms, quiet_ms) * MS for earlier, later in pairwise(counted))
 
 
 A, B = 8, 9

@@ -46,7 +46,9 @@ class EncoderSettings(StrictModel):
         if self.in_counts(self.pitch) < 1:
             raise ValueError("pitch is less than one count")
         if self.in_counts(self.pitch) * self.most_pitches >= COUNT_MODULUS // 2:
-            raise ValueError("pitch × most_pitches must stay below 2³¹ counts, where a count of 32 bits turns ambiguous")
+            raise ValueError(
+                "pitch × most_pitches must stay below 2³¹ counts, where a count of 32 bits turns ambiguous"
+            )
         return self
 
     def in_counts(self, length: float) -> Fraction:
@@ -169,7 +171,9 @@ class EncoderTrigger:
         triggers = [Triggered(self._numbering.next(), encoder=boundary) for boundary, _ in waiting]
         age_ms = (self._clock_ns() - waiting[0][1]) / 1e6
         if age_ms > self._max_age_ms:
-            raise SignalError(f"encoder: {len(waiting)} triggers waited up to {age_ms:.0f} ms: their parts have moved on")
+            raise SignalError(
+                f"encoder: {len(waiting)} triggers waited up to {age_ms:.0f} ms: their parts have moved on"
+            )
         return after_reading(self._view if self._acknowledge else None, triggers)
 
     def close(self) -> None:

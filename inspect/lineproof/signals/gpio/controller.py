@@ -1,7 +1,9 @@
 """A station on GPIO lines: one thread drives the outputs, one waits for edges, neither ever waits for the other.
 
     decision loop   show(view)  → OutputPlan → output thread → lines
-    decision loop   commands()  ← queue ← input thread ← edges
+    decision loop   commands()  ← queue      ← input thread  ← edges
+
+The decision loop never waits for a chip.
 """
 
 from __future__ import annotations
@@ -47,8 +49,10 @@ class GpioHealth:
 
 
 class GpioController:
-    """Implements ports.Controller. Without an ACK line, a station that triggers here has its results acknowledged here
-    once their strobe is over; PASS is then a pulse as long as the strobe.
+    """Implements ports.Controller.
+
+    Without an ACK line, a station that triggers here has its results acknowledged here once their strobe is over; PASS
+    is then a pulse as long as the strobe.
     """
 
     def __init__(

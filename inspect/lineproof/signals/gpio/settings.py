@@ -58,7 +58,9 @@ class InputLine(StrictModel):
 class GpioSettings(StrictModel):
     """A chip with its lines; functions that are not named are not used."""
 
-    chip: str = Field(default="/dev/gpiochip0", pattern=r"^/dev/[A-Za-z0-9._/-]{1,100}$", description="character device")
+    chip: str = Field(
+        default="/dev/gpiochip0", pattern=r"^/dev/[A-Za-z0-9._/-]{1,100}$", description="character device"
+    )
     outputs: dict[Output, OutputLine] = Field(default_factory=dict, description="function → line")
     inputs: dict[Input, InputLine] = Field(default_factory=dict, description="function → line")
     debounce_ms: float = Field(
