@@ -1,0 +1,1 @@
+"""Triggers of stations whose controller does not count parts; each is a `ports.Controller`."""

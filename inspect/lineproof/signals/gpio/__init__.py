@@ -1,0 +1,1 @@
+"""Digital inputs and outputs of the computer itself, through the GPIO character device of Linux."""
