@@ -50,6 +50,7 @@ class Cause(IntEnum):
     FAULT = 10
     SIMULATION = 11
     ENGINE = 12
+    WRONG_PART = 13
 
     @property
     def text(self) -> str:
@@ -87,4 +88,5 @@ _CAUSE_TEXT = {
     Cause.FAULT: "see FAULT_CODE",
     Cause.SIMULATION: "the station is set to simulation, where no part can pass",
     Cause.ENGINE: "the inspection itself failed",
+    Cause.WRONG_PART: "the code on the part is not that of the trigger",
 }

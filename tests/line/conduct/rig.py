@@ -15,7 +15,7 @@ from lineproof.core.station import Acknowledged, Command, Enabled, PartResult, S
 from lineproof.engine.scripted import Answer
 from lineproof.errors import SignalError, SourceTimeout
 from lineproof.line.conduct.conductor import Conductor
-from lineproof.line.conduct.eye import Eye, Sight
+from lineproof.line.conduct.eye import Checked, Eye, Sight
 from lineproof.line.conduct.inbox import Inbox
 from lineproof.line.conduct.news import News
 from lineproof.line.conduct.post import Post
@@ -175,7 +175,7 @@ class Rig:
         views: Sequence[str] = ("main",),
         sources: dict[str, Callable[[], Source]] | None = None,
         on_demand: bool = False,
-        check: Callable[[Frame], str] = lambda _: "",
+        check: Callable[[Frame], Checked] = lambda _: Checked(),
         watchers: Sequence[str] = (),
         lag_ms: float = 0.0,
         storage: Callable[[], str] = lambda: "",

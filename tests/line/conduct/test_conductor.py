@@ -14,6 +14,7 @@ from lineproof.core.codes import Cause, FaultCode
 from lineproof.core.station import Acknowledged, Alive, Halted, Outcome, ResetAsked, State, Triggered
 from lineproof.engine.scripted import Hang
 from lineproof.errors import EngineError, FrameError, SourceLost
+from lineproof.line.conduct.eye import Checked
 from lineproof.line.engine_room.events import GivenUp, Lost, Ready
 from lineproof.sources.scripted import ScriptedSource
 
@@ -192,7 +193,7 @@ def test_a_damaged_frame_is_an_error_of_its_part():
 
 
 def test_a_frame_that_the_gate_refuses_is_recorded_with_its_picture():
-    with Rig(check=lambda _: "too dark: mean 3") as rig:
+    with Rig(check=lambda _: Checked("too dark: mean 3")) as rig:
         rig.plc.ready()
         result = rig.plc.part(1)
     assert (result.outcome, result.reason_code) == (Outcome.ERROR, Cause.BROKEN_FRAME)
@@ -335,3 +336,27 @@ def test_an_engine_that_is_given_up_stays_a_fault():
         rig.plc.ask(ResetAsked())
         time.sleep(0.05)
         assert rig.plc.views[-1].fault_code == FaultCode.ENGINE_GIVEN_UP
+
+
+def test_a_part_id_that_is_read_on_the_part_is_that_of_its_answer():
+    with Rig(check=lambda _: Checked(part_id="CODE-7")) as rig:
+        rig.plc.ready()
+        assert rig.plc.part(1).part_id == "CODE-7"
+        assert rig.plc.part(2, "CODE-7").outcome is Outcome.PASS
+    assert [row[0].part_id for row in rig.shelf.rows] == ["CODE-7", "CODE-7"]
+
+
+def test_a_code_of_another_part_than_the_triggers_is_an_error():
+    with Rig(check=lambda _: Checked(part_id="CODE-7")) as rig:
+        rig.plc.ready()
+        result = rig.plc.part(1, "CODE-8")
+    assert (result.outcome, result.reason_code) == (Outcome.ERROR, Cause.WRONG_PART)
+    assert "CODE-7" in result.reasons[0].text
+
+
+def test_a_check_that_fails_in_a_way_nobody_foresaw_is_an_error_of_its_part():
+    with Rig(check=lambda _: 1 / 0) as rig:
+        rig.plc.ready()
+        result = rig.plc.part(1)
+    assert (result.outcome, result.reason_code) == (Outcome.ERROR, Cause.BROKEN_FRAME)
+    assert "ZeroDivisionError" in result.reasons[0].text

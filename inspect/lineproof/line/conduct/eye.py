@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lineproof.core import Frame
 from lineproof.core.codes import FaultCode
@@ -22,12 +23,21 @@ GRAB_S = 0.1  # how long one grab may wait; also how soon a stop is heard
 REOPEN_S = 0.5  # between two attempts to open a camera that was not there at the start
 JOIN_S = 2.0
 
-Check = Callable[[Frame], str]
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found on a frame before it is judged."""
+
+    why: str = ""  # it cannot be judged by; "" when it can
+    part_id: str = ""  # as read on it; "": none was looked for
 
 
-def nothing_to_check(_: Frame) -> str:
-    """For a camera without a commissioned gate."""
-    return ""
+Check = Callable[[Frame], Checked]
+
+
+def nothing_to_check(_: Frame) -> Checked:
+    """For a camera without a commissioned gate and without a code to read."""
+    return Checked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ class Sight:
     open: Callable[[], Source]
     on_demand: bool = False
     lag_ms: float = 0.0  # from exposure to the moment at which the frame is stamped
-    check: Check = nothing_to_check  # why a frame cannot be judged by; "" when it can
+    check: Check = nothing_to_check
 
 
 class Eye(threading.Thread):
@@ -95,10 +105,11 @@ class Eye(threading.Thread):
                 self._pause(REOPEN_S)
                 continue
             source = opened.value
-            try:
-                self._look(source)
-            finally:
-                attempt(source.close)
+            failed = attempt(partial(self._look, source))
+            attempt(source.close)
+            if isinstance(failed, Failure):
+                self._lose(failed)
+                self._pause(REOPEN_S)
 
     def _look(self, source: Source) -> None:
         if self.sight.on_demand:
@@ -134,13 +145,14 @@ class Eye(threading.Thread):
         wanted = self._take(exposed_ns)
         if wanted is None:
             return
-        frame = self._named(frame, wanted.part_id)
-        why = self.sight.check(frame)
+        done = attempt(lambda: self.sight.check(frame))
+        checked = Checked(str(done)) if isinstance(done, Failure) else done.value
+        frame = self._named(frame, wanted.part_id or checked.part_id)
         station, view = self.sight.station, self.sight.view
-        if why:
-            self._tell(Spoilt(station, view, wanted.seq, why, exposed_ns, frame))
+        if checked.why:
+            self._tell(Spoilt(station, view, wanted.seq, checked.why, exposed_ns, frame))
         else:
-            self._tell(Seen(station, view, wanted.seq, frame, exposed_ns))
+            self._tell(Seen(station, view, wanted.seq, frame, exposed_ns, checked.part_id))
 
     def _named(self, frame: Frame, part_id: str) -> Frame:
         """The frame under the part's own id; a source that names its parts (a replay) keeps its names where none is given."""

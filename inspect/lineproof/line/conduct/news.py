@@ -18,6 +18,7 @@ class Seen:
     seq: int
     frame: Frame
     exposed_ns: int
+    part_id: str = ""  # as read on the frame; "": none was looked for
 
 
 @dataclass(frozen=True, slots=True)

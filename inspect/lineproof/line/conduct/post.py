@@ -123,7 +123,7 @@ class Post:
     def seen(self, news: Seen) -> None:
         """The frame of a part: inspected, unless it was lost meanwhile or cannot be taken."""
         self._keep(news)
-        self.tell(Exposed(news.seq, news.view, news.exposed_ns))
+        self.tell(Exposed(news.seq, news.view, news.exposed_ns, part_id=news.part_id))
         part = self.station.part
         if part is None or part.seq != news.seq:
             return

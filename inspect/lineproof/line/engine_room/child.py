@@ -21,11 +21,11 @@ from multiprocessing.connection import Connection
 from lineproof.core import Frame
 from lineproof.core.verdict import fault
 from lineproof.inspector import Inspector
+from lineproof.line.attempt import Done, Failure, attempt
 from lineproof.line.engine_room.events import Ready
 from lineproof.line.engine_room.fair_queue import FairQueue
 from lineproof.line.engine_room.slots import SlotReader
 from lineproof.line.engine_room.wire import Answer, FromLine, Leaving, Order, Words, send
-from lineproof.line.attempt import Done, Failure, attempt
 
 Build = Callable[[], Inspector]
 

@@ -24,13 +24,13 @@ from multiprocessing import resource_tracker
 from lineproof.core import Provenance
 from lineproof.core.budget import RestartBudget
 from lineproof.errors import EngineError
+from lineproof.line.attempt import Failure, attempt
 from lineproof.line.engine_room.child import Build
 from lineproof.line.engine_room.events import Done, Dropped, GivenUp, Job, Key, Lost, Ready, RoomEvent
 from lineproof.line.engine_room.flights import Flights
 from lineproof.line.engine_room.process import EngineProcess
 from lineproof.line.engine_room.slots import take_slots
 from lineproof.line.engine_room.wire import Abandon, Answer, FromEngine, Order, Words
-from lineproof.line.attempt import Failure, attempt
 
 log = logging.getLogger("lineproof.line")
 

@@ -27,6 +27,7 @@ class Exposed:
     exposed_ns: int  # by the monotonic clock
     intact: bool = True  # complete, of the agreed size, counter as expected
     why: str = ""  # what was wrong with it
+    part_id: str = ""  # as read on the frame; "": none was looked for
 
 
 @dataclass(frozen=True, slots=True)

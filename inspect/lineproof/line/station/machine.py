@@ -163,8 +163,15 @@ def _exposed(station: Station, event: Exposed, now_ns: int) -> Step:
         return _lose(station, Cause.BROKEN_FRAME, event.why or f"a frame of {event.view} is not intact", now_ns)
     if event.exposed_ns <= part.triggered_ns or event.exposed_ns > now_ns:
         return _lose(station, Cause.STALE_FRAME, f"a frame of {event.view} was not exposed after its trigger", now_ns)
-    exposed = MappingProxyType({**part.exposed, event.view: event.exposed_ns})
-    return Step(replace(station, part=replace(part, exposed=exposed)))
+    if event.part_id and part.part_id not in ("", event.part_id):
+        text = f"the code on the part is {event.part_id}, the trigger was for {part.part_id}"
+        return _lose(station, Cause.WRONG_PART, text, now_ns)
+    known = replace(
+        part,
+        part_id=part.part_id or event.part_id,
+        exposed=MappingProxyType({**part.exposed, event.view: event.exposed_ns}),
+    )
+    return Step(replace(station, part=known, last_part_id=known.part_id))
 
 
 def _inspected(station: Station, event: Inspected, now_ns: int) -> Step:
