@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from lineproof.engine.codes import CodeSettings
 from lineproof.engine.regions import Region
 from lineproof.errors import SettingsError
 from lineproof.line.conduct.settings import StationName, StationSettings
@@ -20,6 +21,14 @@ from lineproof.serve.settings import ServeSettings
 from lineproof.settings import StrictModel, load_settings
 from lineproof.signals.settings import IoSettings
 from lineproof.sources.settings import SourceSettings
+
+
+class StationSection(StationSettings):
+    """A station, with what other rooms do for it."""
+
+    code: CodeSettings | None = Field(
+        default=None, description="a code on the picture of the first camera is the part id"
+    )
 
 
 class LineFile(StrictModel):
@@ -34,7 +43,7 @@ class LineFile(StrictModel):
         default="auto", description="required hardware; `auto` may fall back to the CPU and says so"
     )
     source: SourceSettings | None = Field(default=None, description="where frames come from; `run` needs it")
-    stations: dict[StationName, StationSettings] = Field(
+    stations: dict[StationName, StationSection] = Field(
         default_factory=dict, description="instead of `source`: where parts are inspected on a trigger, by name"
     )
     io: IoSettings = Field(default_factory=IoSettings, description="the wires between `stations` and their controllers")
@@ -54,9 +63,14 @@ class LineFile(StrictModel):
             )
         if self.io.named and not self.stations:
             raise ValueError("`io` without `stations`: a wire shows stations")
+        stray = next((name for name in self.io.gpio if name not in self.stations), None)
+        if stray is not None:
+            raise ValueError(f"io.gpio.{stray}: there is no station of this name")
         for name, station in self.stations.items():
             if station.needs_wire and station.trigger not in self.io.named:
                 raise ValueError(f"stations.{name}.trigger is {station.trigger}, and there is no io.{station.trigger}")
+            if station.trigger in ("gpio", "encoder") and name not in self.io.gpio:
+                raise ValueError(f"stations.{name}.trigger is {station.trigger}, and there is no io.gpio.{name}")
             if self.io.modbus is not None and name not in self.io.modbus.stations:
                 raise ValueError(f"io.modbus.stations: where does station {name} lie? e.g. {name}: {{unit: 1}}")
         return self

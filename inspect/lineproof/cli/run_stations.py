@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 from lineproof.cli.output import emit, messages, require_extra
 from lineproof.cli.start import loading
+from lineproof.cli.station_triggers import door, own_controllers
 from lineproof.cli.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
+    from lineproof.core import Frame
+    from lineproof.engine.codes import CodeReader
     from lineproof.inspector import Inspector
     from lineproof.line.conduct.conductor import Conductor
-    from lineproof.line.conduct.eye import Sight
+    from lineproof.line.conduct.eye import Check, Checked, Sight
     from lineproof.line.conduct.inbox import Inbox
     from lineproof.line.conduct.news import News
     from lineproof.line.conduct.post import Post
@@ -25,9 +28,10 @@ if TYPE_CHECKING:
     from lineproof.line.conduct.settings import StationSettings
     from lineproof.line.conduct.wires import Wires
     from lineproof.line.engine_room.room import EngineRoom
-    from lineproof.linefile import LineFile
+    from lineproof.linefile import LineFile, StationSection
     from lineproof.ports import Controller
     from lineproof.records.journal import Journal
+    from lineproof.signals.open import Wiring
     from lineproof.sources.settings import SourceSettings
 
 FRAME_BYTES = 1280 * 960 * 3  # taken before the first part; a larger frame makes its slot grow
@@ -50,15 +54,19 @@ def run_stations(
     from lineproof.cli.station_summary import station_summary, station_summary_text
 
     with loading():
-        conductor, journal = assemble(path, settings, stack)
-    with stopped_by_signals(conductor.stop), _screen(conductor, settings, quiet=quiet):
+        conductor, journal, wires = assemble(path, settings, stack)
+    with (
+        stopped_by_signals(conductor.stop),
+        door(conductor, settings, wires),
+        _screen(conductor, settings, quiet=quiet),
+    ):
         conductor.run(max_parts=max_parts, duration_s=duration_s)
     stack.close()  # what is pending is written before it is counted
     facts = station_summary(settings.name, conductor, journal)
     emit(facts, station_summary_text(facts), as_json=as_json)
 
 
-def assemble(path: Path, settings: LineFile, stack: ExitStack) -> tuple[Conductor, Journal | None]:
+def assemble(path: Path, settings: LineFile, stack: ExitStack) -> tuple[Conductor, Journal | None, Wiring]:
     """Wires first: a controller must find "no result" while the bundle is being verified, not a closed port."""
     from lineproof.line.conduct.conductor import Conductor
     from lineproof.line.conduct.inbox import Inbox
@@ -71,8 +79,12 @@ def assemble(path: Path, settings: LineFile, stack: ExitStack) -> tuple[Conducto
     journal = _journal(settings, stack)
     room = _room(path, settings, inbox, stack)
     wiring = open_wires(settings.io, tuple(settings.stations), inbox.wake, beside=path.absolute().parent, stack=stack)
+    for name, wires in wiring.items():
+        for kind, controller in own_controllers(name, settings, inbox.wake).items():
+            wires[kind] = controller
+            stack.callback(controller.close)
     posts = [_post(name, settings, wiring[name], room, inbox, journal) for name in settings.stations]
-    return Conductor(posts, room, inbox, storage_trouble=partial(_storage_trouble, journal)), journal
+    return Conductor(posts, room, inbox, storage_trouble=partial(_storage_trouble, journal)), journal, wiring
 
 
 def build_inspector(path: Path) -> Inspector:
@@ -154,7 +166,10 @@ def _post(
         name,
         state,
         _wires(station, controllers),
-        [Eye(_sight(name, camera), inbox.put) for camera in station.cameras],
+        [
+            Eye(_sight(name, camera, _check(station, number)), inbox.put)
+            for number, camera in enumerate(station.cameras)
+        ],
         room,
         [] if journal is None else [journal],
         mm_per_px=settings.rules.mm_per_px,
@@ -162,7 +177,29 @@ def _post(
     )
 
 
-def _sight(station: str, camera: SourceSettings) -> Sight:
+def _check(station: StationSection, camera: int) -> Check:
+    """What is looked for on a frame before it is judged: the part's code, on the first camera."""
+    from lineproof.line.conduct.eye import nothing_to_check
+
+    if station.code is None or camera > 0:
+        return nothing_to_check
+    from lineproof.engine.codes import CodeReader
+
+    return partial(_read_code, CodeReader(station.code))
+
+
+def _read_code(reader: CodeReader, frame: Frame) -> Checked:
+    from lineproof.errors import EngineError
+    from lineproof.line.conduct.eye import Checked
+
+    try:
+        code = reader.read(frame.image)
+    except EngineError as error:
+        return Checked(str(error))
+    return Checked("no code can be read on the part") if code is None else Checked(part_id=code)
+
+
+def _sight(station: str, camera: SourceSettings, check: Check) -> Sight:
     from lineproof.line.conduct.eye import Sight
     from lineproof.sources.open import open_source
 
@@ -173,6 +210,7 @@ def _sight(station: str, camera: SourceSettings) -> Sight:
         partial(open_source, camera),
         on_demand=camera.on_demand,
         lag_ms=camera.exposure_lag_ms,
+        check=check,
     )
 
 

@@ -58,9 +58,9 @@ class TriggerOut(BaseModel):
     latency_ms: float = Field(description="trigger to result")
 
 
-def trigger_routes(station: Fires, deadline_ms: float) -> APIRouter:
+def trigger_routes(station: Fires, deadline_ms: float, prefix: str = "/v1") -> APIRouter:
     """The address that triggers; `deadline_ms` is the line file's, after which the station has answered."""
-    router = APIRouter(prefix="/v1", tags=["Trigger"])
+    router = APIRouter(prefix=prefix, tags=["Trigger"])
 
     @router.post(
         "/trigger",

@@ -18,7 +18,7 @@ Wiring = dict[str, dict[str, Controller]]  # station → wire → its controller
 def open_wires(
     io: IoSettings, stations: Sequence[str], wake: Callable[[], None], *, beside: Path, stack: ExitStack
 ) -> Wiring:
-    """Everything listening or connecting; `stack` closes it, `wake` is called when a command waits.
+    """Everything on a network listening or connecting; `stack` closes it, `wake` is called when a command waits.
 
     Raises:
         SettingsError: a certificate, user or credentials file cannot be read.
@@ -26,7 +26,7 @@ def open_wires(
         MissingExtra: the library of a wire is not installed.
     """
     wiring: Wiring = {name: {} for name in stations}
-    for wire in io.named:
+    for wire in (name for name in io.named if name in _OPEN):
         for name, controller in _OPEN[wire](io, stations, wake, beside).items():
             wiring[name][wire] = controller
             stack.callback(controller.close)

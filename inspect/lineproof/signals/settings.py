@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from lineproof.settings import StrictModel
+from lineproof.signals.gpio.settings import GpioSettings
 from lineproof.signals.http_callback_settings import HttpCallbackSettings
 from lineproof.signals.io_map import IoMap
 from lineproof.signals.mqtt_settings import MqttSettings
@@ -18,8 +19,9 @@ class IoSettings(StrictModel):
     opcua: OpcUaSettings | None = Field(default=None, description="an OPC UA server in the words of OPC 40100-1")
     mqtt: MqttSettings | None = Field(default=None, description="an MQTT broker")
     http_callback: HttpCallbackSettings | None = Field(default=None, description="results posted to a receiver")
+    gpio: dict[str, GpioSettings] = Field(default_factory=dict, description="lines of a GPIO chip, by station")
 
     @property
     def named(self) -> tuple[str, ...]:
         """The wires that are there."""
-        return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
+        return tuple(name for name in type(self).model_fields if getattr(self, name))

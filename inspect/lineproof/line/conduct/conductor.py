@@ -118,7 +118,7 @@ class Conductor:
             self._stopping
             or (max_parts is not None and self._served(max_parts))
             or (until_ns is not None and self._clock_ns() >= until_ns)
-            or any(self._replay_ended(post) for post in self.posts.values())
+            or all(self._replay_ended(post) for post in self.posts.values())
         )
 
     def _served(self, parts: int) -> bool:

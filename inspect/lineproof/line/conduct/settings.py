@@ -8,13 +8,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from lineproof.line.station.station import Terms
+from lineproof.line.triggers.encoder import EncoderSettings
+from lineproof.line.triggers.free_run import FreeRunSettings
 from lineproof.rules.fusion import Fusion
 from lineproof.settings import StrictModel
 from lineproof.sources.settings import SourceSettings
 
 StationName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Trigger = Literal["modbus", "opcua", "mqtt", "gpio", "encoder", "free_run", "software"]
-WIRES = ("modbus", "opcua", "mqtt")
+WIRES = ("modbus", "opcua", "mqtt", "gpio")
 # A controller of these counts up a heartbeat of its own; silence means that nobody reads the results.
 WITH_HEARTBEAT = ("modbus", "mqtt")
 
@@ -34,6 +36,8 @@ class StationSettings(StrictModel):
         le=60_000,
         description="the controller's heartbeat missing for so long: not ready; default: 300 for modbus and mqtt, else 0 (none)",
     )
+    free_run: FreeRunSettings = Field(default_factory=FreeRunSettings, description="of trigger: free_run")
+    encoder: EncoderSettings | None = Field(default=None, description="of trigger: encoder; its lines stand in io.gpio")
     simulation: bool = Field(default=False, description="no real parts: shown on every wire, and PASS becomes FAULT")
     pass_in_simulation: bool = Field(default=False, description="a trial without parts may answer PASS")
 
@@ -45,6 +49,8 @@ class StationSettings(StrictModel):
             raise ValueError(f"two cameras have the view {twice!r}: give each its own, e.g. view: top")
         if isinstance(self.fusion, int) and not 1 <= self.fusion <= len(views):
             raise ValueError(f"fusion {self.fusion}: there are {len(views)} views")
+        if self.trigger == "encoder" and self.encoder is None:
+            raise ValueError("trigger: encoder needs the section encoder, e.g. {pitch: 120, counts_per_mm: 10}")
         return self
 
     @property
