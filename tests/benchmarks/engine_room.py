@@ -38,6 +38,7 @@ HUNG_MS = 300.0
 TURN_S = 0.05  # of the decision loop
 SIZES = ((640, 480), (1280, 960))
 STATIONS = 4
+COLUMNS = ("in_process", "submit", "heard", "room", "in_process_cpu", "room_cpu")
 
 
 class Stub:
@@ -90,25 +91,41 @@ def latency(wh: tuple[int, int], calls: int, *, reads: bool) -> dict[str, object
         frame = Frame(images[turn % len(images)], part_id=f"part-{turn}", source_id="camera")
         time.sleep(random.uniform(0.001, 0.004))
         times = {}
+        if turn == WARM:
+            child_s = cpu_s(room._process.pid)
         for way in random.sample(("room", "in_process"), 2):
-            started = time.perf_counter_ns()
+            started, cpu = time.perf_counter_ns(), time.process_time_ns()
             if way == "in_process":
                 inspector.inspect(frame)
-                times[way] = time.perf_counter_ns() - started
             else:
                 assert room.submit(Job("station", turn, frame, FAR_NS))
                 times["submit"] = time.perf_counter_ns() - started
-                heard, _ = inbox.get()
-                times["heard"] = heard - started
-                times[way] = time.perf_counter_ns() - started
-        rows.append([times[name] / 1e6 for name in ("in_process", "submit", "heard", "room")])
+                times["heard"] = inbox.get()[0] - started
+            times[way] = time.perf_counter_ns() - started
+            times[f"{way}_cpu"] = time.process_time_ns() - cpu
+        rows.append([times[name] / 1e6 for name in COLUMNS])
+    child_s = cpu_s(room._process.pid) - child_s
     room.close()
-    table = np.array(rows[WARM:])
-    columns = dict(zip(("in_process_ms", "submit_ms", "heard_ms", "room_ms"), table.T, strict=True))
-    columns["added_ms"] = columns["room_ms"] - columns["in_process_ms"]
-    return {"wh": wh, "engine_reads_pixels": reads, "calls": calls} | {
-        name: spread(values) for name, values in columns.items()
+    columns = dict(zip(COLUMNS, np.array(rows[WARM:]).T, strict=True))
+    walls = {f"{name}_ms": spread(columns[name]) for name in ("in_process", "submit", "heard", "room")}
+    return {
+        "wh": wh,
+        "engine_reads_pixels": reads,
+        "calls": calls,
+        **walls,
+        "added_ms": spread(columns["room"] - columns["in_process"]),
+        "cpu_ms_mean": {
+            "in_process": round(float(columns["in_process_cpu"].mean()), 3),
+            "room_line": round(float(columns["room_cpu"].mean()), 3),
+            "room_engine": round(1e3 * child_s / calls, 3),
+        },
     }
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time of a process, in steps of 10 ms."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def shares(calls: int, ms: float) -> dict[str, object]:

@@ -116,8 +116,9 @@ def _arrived(file: _Sent) -> SlotReader:
 def _nameless_file() -> int:
     if sys.platform == "linux":
         return os.memfd_create("lineproof-frame")
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
+    else:  # noqa: RET505 – mypy must see that this is for another system
+        with tempfile.TemporaryFile() as file:
+            return os.dup(file.fileno())
 
 
 def _extend(fd: int, capacity: int) -> None:
