@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from lineproof.signals.gpio.inputs import Asked, Inputs, PartSeen
 from lineproof.signals.gpio.lines import LineEdge, Lines
 from lineproof.signals.gpio.outputs import OutputPlan, Phase
 from lineproof.signals.gpio.quadrature import Quadrature
-from lineproof.signals.gpio.settings import GpioSettings, Input, Output
+from lineproof.signals.gpio.settings import GpioSettings, Input
 
 QUEUED = 64  # commands; a loop that leaves so many is not running
 POLL_S = 0.05  # how long the input thread takes at most to see that it is to stop
@@ -158,13 +158,14 @@ class GpioController:
                         self._news.wait(self._wait_s())
                     if self._stopping:
                         return
-                    self._fresh = False
-                    levels = self._next_levels()
-                    wanted = {offset: levels[name] for name, offset in at.items()}
-                    step = self._plan.step
+                    told_seq = self._advance()
+                    levels, step = self._plan.levels(), self._plan.step
+                wanted = {offset: levels[name] for name, offset in at.items()}
                 if wanted != put:
                     self._lines.put(wanted)
                     put = wanted
+                if told_seq and self._acks_itself:
+                    self._ask(Acknowledged(told_seq))
                 with self._news:
                     self._plan.driven(step, time.monotonic_ns())
         except SignalError as error:
@@ -178,16 +179,16 @@ class GpioController:
         except SignalError as error:
             self._trouble = self._trouble or str(error)
 
-    def _next_levels(self) -> Mapping[Output, bool]:
-        """Of this moment; the lock is held."""
+    def _advance(self) -> int:
+        """The plan to this moment; the number of the result whose strobe is over with it, else 0. The lock is held."""
+        self._fresh = False
+        was = self._plan.phase
         now_ns = time.monotonic_ns()
         if now_ns - self._shown_ns > self._settings.silent_ms * 1e6:
             self._plan.silence()
-        was = self._plan.phase
         self._plan.advance(now_ns)
-        if self._acks_itself and was is Phase.STROBE and self._plan.phase is Phase.HELD:
-            self._ask(Acknowledged(self._plan.strobed_seq))
-        return self._plan.levels()
+        is_told = was is Phase.STROBE and self._plan.phase is Phase.HELD
+        return self._plan.strobed_seq if is_told else 0
 
     def _wait_s(self) -> float:
         """Until the next phase, or until silence is to be noticed."""
@@ -222,6 +223,7 @@ class GpioController:
             self._ask(asked)
 
     def _ask(self, asked: Asked) -> None:
+        """Never while the lock is held: `wake` is somebody else's."""
         if len(self._queue) >= QUEUED:
             self._void += 1
             self._upset = f"{QUEUED} commands wait already: the decision loop does not take them"
