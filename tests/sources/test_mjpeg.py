@@ -13,13 +13,17 @@ from lineproof.sources.stream import open_ffmpeg, open_stream
 from mjpeg_rig import jpeg, picture, stall
 
 
+def unclaimed(camera: str) -> None:
+    raise AssertionError(f"{camera} was claimed, and no setting asks for it")
+
+
 def noisy_jpeg() -> bytes:
     noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
     return cv2.imencode(".jpg", noise)[1].tobytes()
 
 
 def greys(handle, count: int) -> list[int]:
-    return [round(float(handle.read().mean())) for _ in range(count)]
+    return [round(float(handle.read().image.mean())) for _ in range(count)]
 
 
 @pytest.mark.parametrize("announced", [None, -1])
@@ -49,10 +53,10 @@ def test_ffmpeg_itself_would_have_passed_the_truncated_picture_on(camera_server)
     server = camera_server((*(picture(cut) for _ in range(12)), stall))
     settings = StreamSettings(kind="stream", url=server.url, open_timeout_s=5, stall_s=5)
     handle = open_ffmpeg(settings)
-    assert handle.read().shape == (240, 320, 3)
+    assert handle.read().image.shape == (240, 320, 3)
     handle.close()
     server = camera_server((*(picture(cut) for _ in range(12)), stall))
-    strict = open_stream(settings.model_copy(update={"url": server.url}))
+    strict = open_stream(settings.model_copy(update={"url": server.url.replace("http", "HTTP")}), unclaimed)
     with pytest.raises(ImageError):
         strict.read()
     strict.close()

@@ -8,9 +8,9 @@ import urllib.request
 from typing import IO
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from lineproof.core import Image
 from lineproof.core.decode import decode_image
 from lineproof.errors import ImageError, SourceLost
+from lineproof.sources.handle import Shot
 from lineproof.sources.redact import redact
 
 MAX_PICTURE_BYTES = 64_000_000  # 50 megapixels at the worst JPEG quality
@@ -26,13 +26,13 @@ class MjpegHandle:
         self._what = what
         self._at_boundary = False
 
-    def read(self) -> Image:
+    def read(self) -> Shot:
         """The next picture; raises ImageError for a damaged one, SourceLost at the end of the stream."""
         try:
             data = self._next_part()
         except (OSError, http.client.HTTPException) as error:
             raise SourceLost(f"{self._what}: the stream broke ({type(error).__name__})") from None
-        return decode_image(data, self._what)
+        return Shot(decode_image(data, self._what))
 
     def close(self) -> None:
         """Hang up."""
