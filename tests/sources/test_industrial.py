@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lineproof.errors import SourceLost
-from lineproof.sources.industrial import Seen, choose, wishes
+from lineproof.sources.industrial import Seen, Wish, choose, wishes
 from lineproof.sources.settings import BaslerSettings
 
 SEEN = (Seen("acA1920-40gm", "11"), Seen("acA1920-40gm", "12"), Seen("a2A2448-75uc", "13"))
@@ -78,10 +78,25 @@ def test_features_come_last_and_in_their_order_as_genicam_spells_them():
     assert [(wish.name, wish.value) for wish in asked][-4:] == [
         ("ExposureTime", "812.5"),
         ("GainAuto", "Off"),
-        ("ReverseX", "true"),
+        ("ReverseX", True),
         ("OffsetX", "16"),
     ]
     assert all(wish.must for wish in asked[-4:])
+
+
+@pytest.mark.parametrize(
+    ("value", "now", "spelled"),
+    [
+        (False, "Continuous", "Off"),  # GainAuto: Off, as YAML reads it
+        (True, "Off", "On"),
+        (True, "false", "true"),
+        (False, "1", "false"),
+        ("Off", "Continuous", "Off"),
+        ("812.5", "10000", "812.5"),
+    ],
+)
+def test_a_yes_or_no_is_spelled_as_the_feature_does(value, now, spelled):
+    assert Wish("Feature", value).spelled(now) == spelled
 
 
 def test_a_hardware_trigger_loses_no_part_to_warming_up():

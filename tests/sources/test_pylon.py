@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lineproof.errors import FrameError, ImageError, SourceLost, SourceTimeout
+from lineproof.errors import FrameError, SourceLost, SourceTimeout
 from lineproof.sources.open import open_source
 from lineproof.sources.settings import BaslerSettings
 
@@ -203,7 +203,7 @@ def test_what_cannot_be_had_is_one_line(source, changes, says):
     assert ".cpp" not in str(caught.value)
 
 
-def test_an_image_error_while_opening_leaves_the_camera_free(handle):
-    with pytest.raises(ImageError):
+def test_a_refusal_leaves_the_camera_free(handle):
+    with pytest.raises(SourceLost):
         handle(pixel_format="Mono12")
     assert handle().read().image.shape == (48, 64, 3)

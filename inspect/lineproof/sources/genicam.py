@@ -15,7 +15,7 @@ from harvesters.core import Buffer, Callback, Harvester, ImageAcquirer
 
 from lineproof.errors import ImageError, SourceLost
 from lineproof.sources.handle import Shot
-from lineproof.sources.industrial import TURN_S, IndustrialHandle, Seen, Wish, choose, first_words, wanted
+from lineproof.sources.industrial import TURN_S, IndustrialHandle, Seen, choose, first_words, wanted
 from lineproof.sources.pixels import channels_of, to_bgr
 from lineproof.sources.settings import GenicamSettings
 
@@ -50,8 +50,8 @@ class GenicamHandle(IndustrialHandle):
     def _value(self, name: str) -> str | None:
         return str(self._nodes.get_node(name).to_string()) if self._nodes.has_node(name) else None
 
-    def _set(self, wish: Wish) -> None:
-        self._nodes.get_node(wish.name).from_string(wish.value)
+    def _set(self, name: str, value: str) -> None:
+        self._nodes.get_node(name).from_string(value)
 
     def _run(self) -> None:
         self._acquirer.start()
@@ -63,14 +63,21 @@ class GenicamHandle(IndustrialHandle):
         buffer = self._acquirer.try_fetch(timeout=TURN_S)
         if buffer is not None:
             with buffer:
-                return _shot(buffer)
+                return self._shot(buffer)
         if self._torn.seen:
             self._torn.seen = False
-            raise ImageError("incomplete buffer", hint="check the network: packets were lost")
+            raise ImageError(f"{self._what}: incomplete buffer", hint="check the network: packets were lost")
         return None
 
     def _ping(self) -> None:
         self._nodes.get_node("Width").get_value(ignore_cache=True)
+
+    def _shot(self, buffer: Buffer) -> Shot:
+        """A copy of the picture: the buffer goes back to the producer."""
+        picture = buffer.payload.components[0]
+        value, wh = picture.data_format_value, (picture.width, picture.height)
+        image = to_bgr(np.asarray(picture.data).view(np.uint8), value, wh, self._what)
+        return Shot(image, channels_of(value), _told(buffer.module, "frame_id"), _told(buffer.module, "timestamp_ns"))
 
 
 class _Torn(Callback):  # type: ignore[misc]
@@ -88,8 +95,7 @@ def open_genicam(settings: GenicamSettings, claim: Callable[[str], None]) -> Gen
     """Find the camera, claim it, set it up and prove it.
 
     Raises:
-        SourceLost: no producer, no such camera, it is in use, it refuses a feature, or gives no picture.
-        ImageError: its pixel format is not one that can be read.
+        SourceLost: no producer, no such camera, it is in use, it refuses a feature, or gives no picture that can be used.
     """
     harvester = Harvester()
     try:
@@ -124,14 +130,6 @@ def _opened(harvester: Harvester, settings: GenicamSettings, claim: Callable[[st
     chosen = choose(seen, settings)
     claim(seen[chosen].identity)
     return GenicamHandle(harvester, harvester.create(chosen), settings, f"camera {seen[chosen].identity}")
-
-
-def _shot(buffer: Buffer) -> Shot:
-    """A copy of the picture: the buffer goes back to the producer."""
-    picture = buffer.payload.components[0]
-    value = picture.data_format_value
-    image = to_bgr(np.asarray(picture.data).view(np.uint8), value, (picture.width, picture.height))
-    return Shot(image, channels_of(value), _told(buffer.module, "frame_id"), _told(buffer.module, "timestamp_ns"))
 
 
 def _serial(info: object) -> str:

@@ -30,8 +30,16 @@ class Wish(NamedTuple):
     """A feature and its value, in the spelling of GenICam."""
 
     name: str
-    value: str
+    value: str | bool
     must: bool = True  # False: a camera that lacks the feature behaves that way already
+
+    def spelled(self, now: str) -> str:
+        """The value as the feature spells it, by what it is `now`: YAML reads `GainAuto: Off` as false."""
+        if isinstance(self.value, str):
+            return self.value
+        if now.lower() in ("true", "false", "0", "1"):
+            return str(self.value).lower()
+        return "On" if self.value else "Off"
 
 
 class IndustrialHandle(ABC):
@@ -41,17 +49,16 @@ class IndustrialHandle(ABC):
 
     def __init__(self, settings: IndustrialSettings, what: str) -> None:
         """`what` is the camera in words, for messages."""
+        self._what = what
         self._trigger = settings.trigger
         self._stall_s = settings.stall_s
-        self._what = what
         self._due_ns: int | None = None  # since when a picture is awaited
 
     def started(self, settings: IndustrialSettings) -> Self:
         """Told what the settings say, running, and proven by one picture (a hardware-triggered one by its answers).
 
         Raises:
-            SourceLost: it refuses, or gives no picture; it is closed then.
-            ImageError: its pictures are none that can be used; it is closed then.
+            SourceLost: it refuses, or gives no picture that can be used; it is closed then.
         """
         try:
             for wish in wishes(settings):
@@ -62,9 +69,11 @@ class IndustrialHandle(ABC):
         except self.failures as error:
             self.close()
             raise SourceLost(f"{self._what}: {first_words(error)}", hint="check power and cable") from None
-        except (SourceLost, ImageError):
+        except SourceLost:
             self.close()
             raise
+        except ImageError:
+            pass  # damaged, but it came; the thread that reads on will count it
         return self
 
     def read(self) -> Shot | None:
@@ -78,9 +87,9 @@ class IndustrialHandle(ABC):
             if shot is None:
                 self._check_silence(self._due_ns)
                 return None
-        except ImageError as error:
+        except ImageError:
             self._due_ns = None
-            raise ImageError(f"{self._what}: {error.message}", hint=error.hint) from None
+            raise
         except self.failures as error:
             raise SourceLost(f"{self._what}: {first_words(error)}", hint="check power and cable") from None
         self._due_ns = None
@@ -94,15 +103,18 @@ class IndustrialHandle(ABC):
             raise SourceLost(f"{self._what}: no picture for {self._stall_s:g} s", hint="check power and cable")
 
     def _tell(self, wish: Wish) -> None:
-        value = self._value(wish.name)
-        if value is None and wish.must:
-            raise SourceLost(f"{self._what}: has no feature {wish.name}", hint="check source.features")
-        if value in (None, wish.value):  # some cannot be written because there is no other value
+        now = self._value(wish.name)
+        if now is None:
+            if wish.must:
+                raise SourceLost(f"{self._what}: has no feature {wish.name}", hint="check source.features")
+            return
+        value = wish.spelled(now)
+        if value == now:  # some cannot be written because there is no other value
             return
         try:
-            self._set(wish)
+            self._set(wish.name, value)
         except self.failures as error:
-            raise SourceLost(f"{self._what}: {wish.name} = {wish.value} refused ({first_words(error)})") from None
+            raise SourceLost(f"{self._what}: {wish.name} = {value} refused ({first_words(error)})") from None
 
     @abstractmethod
     def close(self) -> None:
@@ -113,7 +125,7 @@ class IndustrialHandle(ABC):
         """What a feature is now; None when the camera does not have it."""
 
     @abstractmethod
-    def _set(self, wish: Wish) -> None:
+    def _set(self, name: str, value: str) -> None:
         """Set a feature that the camera has."""
 
     @abstractmethod
@@ -168,7 +180,7 @@ def wishes(settings: IndustrialSettings) -> Iterator[Wish]:
     if settings.trigger == "software":
         yield Wish("TriggerSource", "Software")
     for name, value in settings.features.items():
-        yield Wish(name, str(value).lower() if isinstance(value, bool) else str(value))
+        yield Wish(name, value if isinstance(value, bool) else str(value))
 
 
 def first_words(error: Exception) -> str:

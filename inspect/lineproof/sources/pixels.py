@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineproof.core import Image
-from lineproof.errors import ImageError
+from lineproof.errors import ImageError, SourceLost
 
 
 class PixelFormat(NamedTuple):
@@ -35,20 +35,23 @@ FORMATS = {
 }
 
 
-def to_bgr(data: NDArray[np.uint8], value: int, wh: tuple[int, int]) -> Image:
+def to_bgr(data: NDArray[np.uint8], value: int, wh: tuple[int, int], what: str) -> Image:
     """`(H, W, 3)` BGR in its own memory, of the bytes of a buffer; each row may end in padding.
 
     Raises:
-        ImageError: a format that is not 8-bit mono, Bayer, RGB or BGR, or fewer bytes than the picture has.
+        SourceLost: a format that is not 8-bit mono, Bayer, RGB or BGR; no picture of this camera can be used.
+        ImageError: fewer bytes than the picture has.
     """
     known = FORMATS.get(value)
     if known is None:
         names = ", ".join(known.name for known in FORMATS.values())
-        raise ImageError(f"pixel format 0x{value:08X} is not supported", hint=f"set pixel_format to one of {names}")
+        raise SourceLost(
+            f"{what}: pixel format 0x{value:08X} is not supported", hint=f"set pixel_format to one of {names}"
+        )
     width, height = wh
     stride = data.size // max(height, 1)
     if width < 1 or height < 1 or stride < width * known.channels:
-        raise ImageError(f"incomplete: {data.size} bytes for a {known.name} picture of {width}×{height}")
+        raise ImageError(f"{what}: incomplete: {data.size} bytes for a {known.name} picture of {width}×{height}")
     rows = data[: height * stride].reshape(height, stride)[:, : width * known.channels]
     pixels = rows.reshape(height, width, known.channels)
     if known.to_bgr is None:

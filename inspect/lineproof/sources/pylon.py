@@ -11,7 +11,7 @@ from pypylon.genicam import GenericException, IsImplemented
 
 from lineproof.errors import ImageError, SourceLost
 from lineproof.sources.handle import Shot
-from lineproof.sources.industrial import TURN_S, IndustrialHandle, Seen, Wish, choose, first_words, wanted
+from lineproof.sources.industrial import TURN_S, IndustrialHandle, Seen, choose, first_words, wanted
 from lineproof.sources.pixels import channels_of, to_bgr
 from lineproof.sources.settings import BaslerSettings
 
@@ -41,8 +41,8 @@ class PylonHandle(IndustrialHandle):
         node = self._nodes.GetNode(name)
         return str(node.ToString()) if IsImplemented(node) else None
 
-    def _set(self, wish: Wish) -> None:
-        self._nodes.GetNode(wish.name).FromString(wish.value)
+    def _set(self, name: str, value: str) -> None:
+        self._nodes.GetNode(name).FromString(value)
 
     def _run(self) -> None:
         self._camera.StartGrabbing(pylon.GrabStrategy_OneByOne)
@@ -68,9 +68,10 @@ class PylonHandle(IndustrialHandle):
 
     def _shot(self, result: pylon.GrabResult) -> Shot:
         if not result.GrabSucceeded():
-            raise ImageError(result.ErrorDescription.rstrip("."), hint="check the network: packets were lost")
-        value = result.PixelType
-        image = to_bgr(np.frombuffer(result.Buffer, np.uint8), value, (result.Width, result.Height))
+            what = f"{self._what}: {result.ErrorDescription.rstrip('.')}"
+            raise ImageError(what, hint="check the network: packets were lost")
+        value, wh = result.PixelType, (result.Width, result.Height)
+        image = to_bgr(np.frombuffer(result.Buffer, np.uint8), value, wh, self._what)
         counter = None if result.BlockID == NO_COUNTER else result.BlockID
         return Shot(image, channels_of(value), counter, int(result.TimeStamp * self._ns_per_tick) or None)
 
@@ -79,8 +80,7 @@ def open_basler(settings: BaslerSettings, claim: Callable[[str], None]) -> Pylon
     """Find the camera, claim it, set it up and prove it.
 
     Raises:
-        SourceLost: no such camera, it is in use, it refuses a feature, or gives no picture.
-        ImageError: its pixel format is not one that can be read.
+        SourceLost: no such camera, it is in use, it refuses a feature, or gives no picture that can be used.
     """
     factory = pylon.TlFactory.GetInstance()
     try:

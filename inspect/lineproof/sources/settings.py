@@ -171,7 +171,19 @@ class BaslerSettings(IndustrialSettings):
     kind: Literal["basler"] = Field(description="`basler`: a Basler camera")
 
 
+class AravisSettings(IndustrialSettings):
+    """A GigE Vision or USB3 Vision camera through Aravis."""
+
+    kind: Literal["aravis"] = Field(description="`aravis`: a GigE Vision or USB3 Vision camera, without a maker's SDK")
+
+
 SourceSettings = Annotated[
-    FolderSettings | VideoSettings | CameraSettings | StreamSettings | GenicamSettings | BaslerSettings,
+    FolderSettings
+    | VideoSettings
+    | CameraSettings
+    | StreamSettings
+    | GenicamSettings
+    | BaslerSettings
+    | AravisSettings,
     Field(discriminator="kind"),
 ]
