@@ -147,11 +147,14 @@ def test_a_software_trigger_exposes_when_the_line_asks(source):
         assert camera._contract._counter == number
 
 
-def test_a_hardware_triggered_camera_may_be_silent_for_long(source):
+def test_a_hardware_triggered_camera_may_be_silent_for_long_but_not_gone(source, handles):
     camera = source(trigger="hardware", features={"TriggerSource": "Line1"}, stall_s=0.2)
     for _ in range(4):
         with pytest.raises(SourceTimeout):
             camera.grab(0.2)
+    handles[-1]._camera.DestroyDevice()
+    with pytest.raises(SourceLost):
+        grab_on(camera)
 
 
 def test_a_free_running_camera_that_falls_silent_is_lost_and_opened_again(source, handles):
@@ -162,6 +165,20 @@ def test_a_free_running_camera_that_falls_silent_is_lost_and_opened_again(source
     with pytest.raises(SourceLost, match=r"camera Emulation 0815-0000: no picture for 0\.3 s"):
         grab_on(camera)
     assert grab(camera).wh == (64, 48)
+
+
+def test_the_first_picture_after_reconnecting_is_bit_for_bit_the_one_before(source, handles, tmp_path):
+    """The same colours and the same size: a fresh handle goes through the same set-up."""
+    scene = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "scene.png"), scene)
+    image_file = {"TestImageSelector": "Off", "ImageFilename": str(tmp_path / "scene.png"), "ImageFileMode": "On"}
+    camera = source(features=image_file, frozen_after=None, pixel_format="RGB8Packed", stall_s=0.5)
+    before = grab(camera).image
+    handles[-1]._camera.DestroyDevice()
+    with pytest.raises(SourceLost):
+        grab_on(camera)
+    assert np.array_equal(grab(camera).image, before)
+    assert len(handles) == 2
 
 
 def test_a_device_taken_away_is_lost_and_opened_again(source, handles):

@@ -63,8 +63,9 @@ class PylonHandle(IndustrialHandle):
             result.Release()
 
     def _ping(self) -> None:
-        if self._camera.IsCameraDeviceRemoved() or not self._camera.IsGrabbing():
+        if not self._camera.IsGrabbing():
             raise SourceLost(f"{self._what}: taken away", hint="check power and cable")
+        self._nodes.GetNode("Width").GetValue(False, True)  # noqa: FBT003 (not verified, and past the cache)
 
     def _shot(self, result: pylon.GrabResult) -> Shot:
         if not result.GrabSucceeded():
