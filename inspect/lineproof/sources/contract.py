@@ -10,6 +10,7 @@ from lineproof.sources.handle import Shot
 
 # GigE Vision 1.x counts its blocks in 16 bits, from 1 to 65535 and on with 1; 2.x in 64 bits, without end.
 SHORT_COUNTER = 65_535
+SAMPLE = 61  # every so many rows; prime, so that no pattern of the scene or the sensor has the same step
 
 
 class FrameContract:
@@ -81,7 +82,7 @@ class FrameContract:
 
 
 def _equal(image: Image, last: Image | None) -> bool:
-    """Row by row: two live pictures differ in the first rows, so that comparing them costs microseconds."""
+    """A sample of rows first: in two live pictures they differ, and the rest need not be read."""
     if last is None or image.shape != last.shape:
         return False
-    return all(np.array_equal(row, other) for row, other in zip(image, last, strict=True))
+    return np.array_equal(image[::SAMPLE], last[::SAMPLE]) and np.array_equal(image, last)

@@ -65,7 +65,7 @@ class ShotThread(threading.Thread):
     def ask(self) -> None:
         """On demand: read one picture more, unless one is on its way already."""
         with self._changed:
-            if not self._asked:
+            if self._on_demand and not self._asked:
                 self._asked = True
                 self.last_ns = time.monotonic_ns()  # nobody listened until now
                 self._changed.notify_all()
