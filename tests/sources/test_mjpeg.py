@@ -86,6 +86,26 @@ def test_a_picture_of_a_gigabyte_is_not_waited_for(camera_server):
     handle.close()
 
 
+def endless(line: bytes):
+    """Lines for as long as somebody listens."""
+
+    def act(camera) -> None:
+        while not camera.server.over.is_set():
+            camera.wfile.write(line * 100)
+
+    return act
+
+
+@pytest.mark.parametrize(
+    "line", [b"no boundary\r\n", b"--cut\r\n" + b"X-More: headers\r\n" * 99], ids=["text", "headers"]
+)
+def test_lines_without_end_are_not_read_for_ever(camera_server, line):
+    handle = open_mjpeg(camera_server((picture(jpeg(1)), endless(line))).url, timeout_s=2)
+    with pytest.raises(SourceLost, match="100000 lines without a picture – this is no camera stream"):
+        handle.read()
+    handle.close()
+
+
 def test_something_else_than_mjpeg_is_left_to_ffmpeg(camera_server):
     server = camera_server(())
     server.content_type = "video/mp4"
