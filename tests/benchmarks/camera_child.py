@@ -217,11 +217,12 @@ class Handle:
     def __init__(self, camera: VirtualCamera) -> None:
         self._camera = camera
 
-    def read(self) -> np.ndarray:
+    def read(self):
         from lineproof.errors import SourceLost
+        from lineproof.sources.handle import Shot
 
         try:
-            return self._camera.read(timeout_s=1.0)
+            return Shot(self._camera.read(timeout_s=1.0))
         except TimeoutError as error:
             raise SourceLost(str(error)) from None
 

@@ -216,8 +216,7 @@ def test_the_records_are_released_when_the_camera_is_not_there(plant, capsys):
 
 
 def test_a_camera_over_http_from_end_to_end(plant, capsys):
-    good = picture(jpeg(0))
-    server = Server(((*[good] * 8, stall),))
+    server = Server(((*(picture(jpeg(grey)) for grey in range(8)), stall),))  # all different, as from a live sensor
     source = {"kind": "stream", "url": server.url, "name": "top", "discard_frames": 1}
     line = plant(source=source)
     code, out, _ = call(capsys, line, "--max-parts", "2", "--json")

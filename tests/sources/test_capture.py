@@ -14,9 +14,12 @@ from builders import image
 from lineproof.core import Frame
 from lineproof.errors import FrameError, ImageError, SourceError, SourceLost, SourceTimeout
 from lineproof.sources.capture import CaptureSource
-from lineproof.sources.settings import CameraSettings
+from lineproof.sources.handle import Shot
+from lineproof.sources.lease import Lease
+from lineproof.sources.settings import CameraSettings, GenicamSettings
 
-Step = np.ndarray | SourceLost | ImageError
+Step = np.ndarray | Shot | SourceLost | ImageError | str
+QUIET = "the device answers, and no picture is due"
 
 
 class FakeHandle:
@@ -30,7 +33,7 @@ class FakeHandle:
         self.exhausted = threading.Event()
         self.readers: set[int] = set()
 
-    def read(self) -> np.ndarray:
+    def read(self) -> Shot | None:
         self.readers.add(threading.get_ident())
         time.sleep(self.pause_s)
         step = next(self.steps, None)
@@ -40,7 +43,9 @@ class FakeHandle:
             raise SourceLost("released")
         if isinstance(step, Exception):
             raise step
-        return step
+        if step is QUIET:
+            return None
+        return step if isinstance(step, Shot) else Shot(step)
 
     def close(self) -> None:
         self.readers.add(threading.get_ident())
@@ -79,9 +84,12 @@ def live():
     def start(*handles: FakeHandle | SourceLost | None, **changes: object) -> tuple[CaptureSource, Rig]:
         rig = Rig(*handles)
         facts = {"stall_s": 10, "open_timeout_s": 10, "backoff_s": 0.01, "backoff_max_s": 0.02, "discard_frames": 1}
-        source = CaptureSource(
-            rig.open, CameraSettings(kind="camera", index=0, name="cam", **facts | changes), "camera 0"
+        settings = (
+            GenicamSettings(kind="genicam", name="cam", **facts | changes)
+            if "trigger" in changes
+            else CameraSettings(kind="camera", index=0, name="cam", **facts | changes)
         )
+        source = CaptureSource(rig.open, settings, "camera 0")
         ended.extend((rig.end, source.close))
         return source.start(), rig
 
@@ -180,11 +188,98 @@ def test_a_damaged_picture_is_a_part_without_a_frame(live):
     assert rig.opened == 1
 
 
-def test_another_picture_size_is_refused(live):
-    source, _ = live(FakeHandle([*pictures(1), image(32, 24), *pictures(3)]))
+def test_another_picture_size_is_the_loss_of_its_handle(live):
+    other = FakeHandle([*pictures(1), image(32, 24), *pictures(2)])
+    source, rig = live(other, FakeHandle([image(32, 24)] * 2), FakeHandle(pictures(3)))
     found = collect(source, 3)
-    assert greys(found) == [1, "FrameError", 3]
-    assert "32×24, it was 64×48" in str(found[1])
+    assert greys(found) == [1, "SourceLost", 3]  # still of the other size when opened again: the same outage
+    assert "camera 0: the picture is 32×24, expected 64×48" in str(found[1])
+    assert rig.opened == 3
+
+
+def test_a_camera_that_stays_at_another_size_is_lost_for_good(live):
+    source, _ = live(FakeHandle(pictures(1)), width=640, restarts=0)
+    assert greys(collect(source, 2)) == ["SourceLost", "SourceLost"]
+
+
+def test_a_frozen_picture_is_nobodys_part(live):
+    source, rig = live(FakeHandle(pictures(1, 1, 1, 2)))
+    found = collect(source, 4)
+    assert greys(found) == [1, "FrameError", "FrameError", 2]
+    assert str(found[1]).startswith("camera 0: frozen: 2 equal pictures in a row")
+    assert len({error.part_id for error in found}) == 4
+    assert rig.opened == 1
+
+
+def test_a_camera_that_comes_back_with_the_picture_it_left_with_is_frozen(live):
+    source, _ = live(FakeHandle([*pictures(1), SourceLost("cable")]), FakeHandle(pictures(1, 2)))
+    assert greys(collect(source, 4)) == [1, "SourceLost", "FrameError", 2]
+
+
+def test_between_two_hardware_triggers_a_camera_that_answers_is_not_stalled(live):
+    source, rig = live(FakeHandle([*pictures(1), *[QUIET] * 60, *pictures(2)], 0.02), trigger="hardware", stall_s=0.4)
+    assert greys(collect(source, 2)) == [1, 2]  # 1.2 s apart; and the first picture is a part, nothing is discarded
+    assert rig.opened == 1
+
+
+def test_a_software_triggered_camera_is_read_only_when_the_line_asks(live):
+    handle = FakeHandle(pictures(*range(1, 10)))
+    source, _ = live(handle, trigger="software", discard_frames=2, stall_s=0.4)  # opening and one more are thrown away
+    time.sleep(0.6)  # longer than a stall: nobody asked
+    assert next(handle.steps)[0, 0, 0] == 2
+    asked_ns = time.monotonic_ns()
+    frame = source.grab(1)
+    assert frame.image[0, 0, 0] == 3
+    assert frame.grabbed_ns > asked_ns
+
+
+def test_a_trigger_is_not_repeated_while_its_picture_is_on_its_way(live):
+    handle = FakeHandle(pictures(1, 2, 3), pause_s=0.15)
+    source, _ = live(handle, trigger="software")
+    with pytest.raises(SourceTimeout):
+        source.grab(0.02)
+    with pytest.raises(SourceTimeout):
+        source.grab(0.02)
+    assert source.grab(2).image[0, 0, 0] == 1
+    time.sleep(0.3)
+    assert next(handle.steps)[0, 0, 0] == 2
+
+
+def test_the_stamp_of_the_camera_dates_the_exposure(live):
+    hour_ns = 3_600 * 10**9
+    source, _ = live(FakeHandle(Shot(*pictures(grey), stamp_ns=hour_ns + grey) for grey in (1, 2)))
+    first, second = collect(source, 2)
+    assert first.exposed_ns == first.grabbed_ns
+    # It came two milliseconds later than a nanosecond after the first: it had waited.
+    assert second.exposed_ns == pytest.approx(first.exposed_ns + 1, abs=100_000)
+    assert second.exposed_ns < second.grabbed_ns
+    source, _ = live(FakeHandle(pictures(1)))
+    assert collect(source, 1)[0].camera_ns is None
+
+
+def test_the_lease_goes_with_the_source_and_stays_with_a_thread_that_hangs(tmp_path):
+    def opened(handle: FakeHandle, lease: Lease) -> CaptureSource:
+        def claim() -> FakeHandle:
+            lease.claim("cam")
+            return handle
+
+        settings = CameraSettings(kind="camera", index=0, discard_frames=1)
+        return CaptureSource(claim, settings, "camera 0", lease).start()
+
+    first = opened(FakeHandle(itertools.cycle(pictures(1))), Lease("first", tmp_path))
+    with pytest.raises(SourceLost, match="held by process"):
+        opened(FakeHandle([]), Lease("second", tmp_path))
+    first.close()
+    hung = FakeHandle([])
+    second = opened(hung, Lease("second", tmp_path))
+    assert hung.exhausted.wait(5)
+    second.close()
+    with pytest.raises(SourceLost, match=r"held by process .*\(second\)"):
+        Lease("third", tmp_path).claim("cam")
+    hung.release.set()
+    assert hung.closed.wait(5)
+    second.close()
+    Lease("third", tmp_path).claim("cam")
 
 
 def test_pictures_nobody_takes_are_dropped_by_name(live):

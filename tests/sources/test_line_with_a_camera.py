@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from line_rig import line_of
@@ -9,8 +11,13 @@ from lineproof.sources.open import open_source
 from lineproof.sources.settings import StreamSettings
 from mjpeg_rig import jpeg, picture, stall
 
-GOOD = picture(jpeg(100))
+GREYS = itertools.count(100)
 WHOLE = jpeg(100, (64, 48))
+
+
+def good(camera) -> None:
+    """A picture like no other: a live sensor does not repeat itself."""
+    picture(jpeg(next(GREYS)))(camera)
 
 
 def cut(camera) -> None:
@@ -20,7 +27,7 @@ def cut(camera) -> None:
 
 @pytest.mark.parametrize("trouble", [stall, cut], ids=["stall", "cut"])
 def test_a_camera_lost_is_one_fault_and_parts_pass_again_after_reconnecting(camera_server, trouble):
-    server = camera_server((GOOD, GOOD, GOOD, trouble), (GOOD, GOOD, GOOD, stall))
+    server = camera_server((good, good, good, trouble), (good, good, good, stall))
     settings = StreamSettings(
         kind="stream", url=server.url, stall_s=0.4, open_timeout_s=3, backoff_s=0.02, discard_frames=1
     )
@@ -35,7 +42,7 @@ def test_a_camera_lost_is_one_fault_and_parts_pass_again_after_reconnecting(came
 
 def test_a_truncated_picture_is_the_fault_of_one_part(camera_server):
     half = picture(WHOLE[: len(WHOLE) // 2])
-    server = camera_server((GOOD, GOOD, half, GOOD, stall))
+    server = camera_server((good, good, half, good, stall))
     settings = StreamSettings(kind="stream", url=server.url, stall_s=5, open_timeout_s=5, discard_frames=1)
     line, signal = line_of(open_source(settings), on_demand=False)
     line.run(max_parts=3)

@@ -13,13 +13,17 @@ from lineproof.sources.stream import open_ffmpeg, open_stream
 from mjpeg_rig import jpeg, picture, stall
 
 
+def unclaimed(camera: str) -> None:
+    raise AssertionError(f"{camera} was claimed, and no setting asks for it")
+
+
 def noisy_jpeg() -> bytes:
     noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
     return cv2.imencode(".jpg", noise)[1].tobytes()
 
 
 def greys(handle, count: int) -> list[int]:
-    return [round(float(handle.read().mean())) for _ in range(count)]
+    return [round(float(handle.read().image.mean())) for _ in range(count)]
 
 
 @pytest.mark.parametrize("announced", [None, -1])
@@ -49,10 +53,10 @@ def test_ffmpeg_itself_would_have_passed_the_truncated_picture_on(camera_server)
     server = camera_server((*(picture(cut) for _ in range(12)), stall))
     settings = StreamSettings(kind="stream", url=server.url, open_timeout_s=5, stall_s=5)
     handle = open_ffmpeg(settings)
-    assert handle.read().shape == (240, 320, 3)
+    assert handle.read().image.shape == (240, 320, 3)
     handle.close()
     server = camera_server((*(picture(cut) for _ in range(12)), stall))
-    strict = open_stream(settings.model_copy(update={"url": server.url}))
+    strict = open_stream(settings.model_copy(update={"url": server.url.replace("http", "HTTP")}), unclaimed)
     with pytest.raises(ImageError):
         strict.read()
     strict.close()
@@ -78,6 +82,26 @@ def test_a_picture_of_a_gigabyte_is_not_waited_for(camera_server):
     server = camera_server((picture(jpeg(1)), picture(b"x", announced=10**9), stall))
     handle = open_mjpeg(server.url, timeout_s=2)
     with pytest.raises(SourceLost, match="1000000000 bytes"):
+        handle.read()
+    handle.close()
+
+
+def endless(line: bytes):
+    """Lines for as long as somebody listens."""
+
+    def act(camera) -> None:
+        while not camera.server.over.is_set():
+            camera.wfile.write(line * 100)
+
+    return act
+
+
+@pytest.mark.parametrize(
+    "line", [b"no boundary\r\n", b"--cut\r\n" + b"X-More: headers\r\n" * 99], ids=["text", "headers"]
+)
+def test_lines_without_end_are_not_read_for_ever(camera_server, line):
+    handle = open_mjpeg(camera_server((picture(jpeg(1)), endless(line))).url, timeout_s=2)
+    with pytest.raises(SourceLost, match="100000 lines without a picture – this is no camera stream"):
         handle.read()
     handle.close()
 

@@ -30,7 +30,7 @@ def test_the_kind_decides():
         ({"kind": "folder", "path": "x", "rate_hs": 10}, "rate_hs: unknown key, did you mean 'rate_hz'?"),
         ({"kind": "camera"}, "index"),
         ({"kind": "camera", "index": -1}, "index"),
-        ({"kind": "webcam", "index": 0}, "'folder', 'video', 'camera', 'stream'"),
+        ({"kind": "webcam", "index": 0}, "'folder', 'video', 'camera', 'stream', 'genicam', 'basler', 'aravis'"),
         ({"kind": "stream", "url": "ftp://cam/x"}, "rtsp"),
         ({"kind": "stream", "url": "rtsp:live"}, "SCHEME://HOST"),
         ({"path": "x"}, "kind"),

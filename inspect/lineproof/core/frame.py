@@ -24,6 +24,7 @@ class Frame:
     grabbed_ns: int = field(default_factory=time.monotonic_ns)
     grabbed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     reduction: int = 1  # the picture as it was taken is so many times wider and higher than `image`
+    camera_ns: int | None = None  # when the sensor was exposed, by the camera's own stamp on our monotonic clock
 
     def __post_init__(self) -> None:
         """Raise ValueError unless the image is `(H, W, 3)` uint8 with pixels in it, reduced as a JPEG can be."""
@@ -37,3 +38,8 @@ class Frame:
     def wh(self) -> tuple[int, int]:
         """Width and height in pixels of the picture as it was taken."""
         return self.image.shape[1] * self.reduction, self.image.shape[0] * self.reduction
+
+    @property
+    def exposed_ns(self) -> int:
+        """When the picture was taken, by the monotonic clock: the camera's stamp, or the grab where it gives none."""
+        return self.grabbed_ns if self.camera_ns is None else self.camera_ns

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 
-from lineproof.errors import SourceLost
+from lineproof.errors import ImageError, SourceLost
 from lineproof.sources.handle import OpenCvHandle
 from lineproof.sources.quiet import quiet_opencv
 from lineproof.sources.settings import CameraSettings
@@ -16,8 +17,8 @@ from lineproof.sources.settings import CameraSettings
 DEVICES = Path("/dev")
 
 
-def open_camera(settings: CameraSettings) -> OpenCvHandle:
-    """Open by index and read one picture.
+def open_camera(settings: CameraSettings, claim: Callable[[str], None]) -> OpenCvHandle:
+    """Claim the camera, open it by index and read one picture.
 
     Raises:
         SourceLost: not there, busy, or its pictures have another size than asked for.
@@ -26,19 +27,20 @@ def open_camera(settings: CameraSettings) -> OpenCvHandle:
     linux = sys.platform.startswith("linux")
     if linux:
         check_present(settings.index)
+    claim(f"video{settings.index}")
     quiet_opencv()
     # V4L2 by name: with CAP_ANY an absent index is tried on every backend, for seconds.
     capture = cv2.VideoCapture(settings.index, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
     _ask_for(capture, settings)
     handle = OpenCvHandle(capture, what)
     try:
-        height, width, _ = handle.read().shape
+        height, width, _ = handle.read().image.shape
         if (settings.width or width, settings.height or height) != (width, height):
             wanted = f"{settings.width or 'any'}×{settings.height or 'any'}"
             raise SourceLost(
                 f"{what}: delivers {width}×{height}, asked for {wanted}", hint="set a size that the camera has"
             )
-    except SourceLost:
+    except (SourceLost, ImageError):
         handle.close()
         raise
     return handle

@@ -10,9 +10,12 @@ from datetime import UTC, datetime
 from lineproof.core import Frame
 from lineproof.core.budget import RestartBudget
 from lineproof.errors import FrameError, ImageError, SourceLost, SourceTimeout
-from lineproof.sources.handle import Handle
+from lineproof.sources.contract import FrameContract
+from lineproof.sources.exposure import CameraClock
+from lineproof.sources.handle import Handle, Shot
+from lineproof.sources.lease import Lease
 from lineproof.sources.settings import LiveSettings
-from lineproof.sources.shots import Shot, ShotThread
+from lineproof.sources.shots import Arrival, ShotThread
 
 # Threads left behind in a driver that never returns; more of them and only a new process helps.
 MAX_HUNG = 8
@@ -22,17 +25,23 @@ class CaptureSource:
     """Grabs from a thread and gives up on a handle by our own clock, whatever the driver believes.
 
     A loss is reported once as SourceLost; while a fresh handle is being opened, grabbing times out. When the budget
-    is spent every grab raises SourceLost: the source stays lost.
+    is spent every grab raises SourceLost: the source stays lost. A picture that breaks the FrameContract is a
+    FrameError, one of another size is the loss of its handle.
     """
 
-    def __init__(self, open_handle: Callable[[], Handle], settings: LiveSettings, what: str) -> None:
+    def __init__(
+        self, open_handle: Callable[[], Handle], settings: LiveSettings, what: str, lease: Lease | None = None
+    ) -> None:
+        """`open_handle` claims the `lease` when it knows its camera; it is held until the source is closed."""
         self._open_handle = open_handle
         self._settings = settings
         self._what = what  # for messages: no secrets in it
+        self._lease = lease
+        self._contract = FrameContract(width=settings.width, height=settings.height, frozen_after=settings.frozen_after)
+        self._clock = CameraClock()
         self._budget = RestartBudget(settings.restarts, settings.restart_window_s)
         self._session = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
         self._count = 0
-        self._wh: tuple[int, int] | None = None
         self._thread: ShotThread | None = None
         self._hung: list[ShotThread] = []
         self._reopen_ns = 0
@@ -57,25 +66,39 @@ class CaptureSource:
         until_ns = time.monotonic_ns() + int(timeout_s * 1e9)
         while True:
             thread = self._current(until_ns)
-            shot = thread.take(_seconds(min(until_ns, self._given_up_ns(thread))))
-            if shot is not None:
-                return self._frame(shot)
-            reason = self._dead(thread)
+            thread.ask()
+            arrival = thread.take(_seconds(min(until_ns, self._given_up_ns(thread))))
+            try:
+                if arrival is not None:
+                    return self._frame(arrival)
+                reason = self._dead(thread)
+            except SourceLost as broken:
+                reason = broken
             if reason is not None:
                 self._lose(thread, reason)
             elif time.monotonic_ns() >= until_ns:
                 raise SourceTimeout(f"{self._what}: no picture within {timeout_s:g} s")
 
     def close(self) -> None:
-        """Stop reading; a thread that hangs in the driver is left behind."""
+        """Stop reading; a thread that hangs in the driver is left behind, and the lease with it."""
         self._closed.set()
         if self._thread is not None:
             self._thread.leave()
             self._thread.join(timeout=0.5)
+            self._hung.append(self._thread)
             self._thread = None
+        if self._lease is not None and not any(thread.is_alive() for thread in self._hung):
+            self._lease.release()
 
     def _fresh_thread(self) -> ShotThread:
-        thread = ShotThread(self._open_handle, discard=self._settings.discard_frames, what=self._what)
+        self._contract.renew()
+        self._clock.renew()
+        thread = ShotThread(
+            self._open_handle,
+            discard=self._settings.discarded,
+            what=self._what,
+            on_demand=self._settings.on_demand,
+        )
         thread.start()
         return thread
 
@@ -119,30 +142,35 @@ class CaptureSource:
             self._down = True
             raise reason
 
-    def _frame(self, shot: Shot) -> Frame:
+    def _frame(self, arrival: Arrival) -> Frame:
         self._count += 1
         part_id = f"{self._settings.name}-{self._session}-{self._count:06d}"
-        if isinstance(shot.image, ImageError):
-            raise FrameError(shot.image.message, part_id=part_id, origin=str(self._count), hint=shot.image.hint)
-        frame = Frame(
+        try:
+            shot = self._kept(arrival)
+        except ImageError as error:
+            message = error.message if error is arrival.shot else f"{self._what}: {error.message}"
+            raise FrameError(message, part_id=part_id, origin=str(self._count), hint=error.hint) from None
+        self._down, self._backoff_s = False, self._settings.backoff_s
+        return Frame(
             shot.image,
             part_id,
             source_id=self._settings.name,
             view=self._settings.view,
             origin=str(self._count),
-            grabbed_ns=shot.at_ns,
-            grabbed_at=shot.at,
+            grabbed_ns=arrival.at_ns,
+            grabbed_at=arrival.at,
+            camera_ns=None if shot.stamp_ns is None else self._clock.exposed_ns(shot.stamp_ns, arrival.at_ns),
         )
-        self._wh = self._wh or frame.wh
-        if frame.wh != self._wh:
-            raise FrameError(
-                f"{self._what}: the picture is {frame.wh[0]}×{frame.wh[1]}, it was {self._wh[0]}×{self._wh[1]}",
-                part_id=part_id,
-                origin=frame.origin,
-                hint="zones and sizes are in pixels of the first: set the camera back, or restart the line",
-            )
-        self._down, self._backoff_s = False, self._settings.backoff_s
-        return frame
+
+    def _kept(self, arrival: Arrival) -> Shot:
+        """The picture if it keeps the contract; raises ImageError or SourceLost if it does not."""
+        if isinstance(arrival.shot, ImageError):
+            raise arrival.shot
+        try:
+            self._contract.check(arrival.shot)
+        except SourceLost as error:
+            raise SourceLost(f"{self._what}: {error.message}", hint=error.hint) from None
+        return arrival.shot
 
 
 def _seconds(until_ns: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -12,11 +12,22 @@ from lineproof.core import Image
 from lineproof.errors import ImageError, SourceLost
 
 
+class Shot(NamedTuple):
+    """One whole picture as a device gave it, with what the device says about it."""
+
+    image: Image  # (H, W, 3) uint8 BGR, our own memory
+    channels: int = 3  # as delivered: 1 is mono, expanded in `image`
+    counter: int | None = None  # the device's own count of its pictures
+    stamp_ns: int | None = None  # of the exposure, by the device's own clock: its zero is anywhere
+
+
 class Handle(Protocol):
     """An open device; used by one thread only, closed by the same."""
 
-    def read(self) -> Image:
-        """Wait for the next picture, `(H, W, 3)` uint8 BGR; may hang for as long as the device likes.
+    def read(self) -> Shot | None:
+        """Wait for the next picture; may hang for as long as the device likes.
+
+        None: no picture yet, and all is well, as between two triggers of a hardware-triggered camera.
 
         Raises:
             SourceLost: nothing more will come from this handle.
@@ -34,7 +45,7 @@ class OpenCvHandle:
         self._capture = capture
         self._what = what
 
-    def read(self) -> Image:
+    def read(self) -> Shot:
         """The next picture; a read that fails is the end of this handle."""
         try:
             there, image = self._capture.read()
@@ -42,7 +53,7 @@ class OpenCvHandle:
             raise SourceLost(f"{self._what}: OpenCV failed: {error.err}") from None
         if not there or image is None:
             raise SourceLost(f"{self._what}: no picture came", hint="check power, cable and address")
-        return as_bgr(image, self._what)
+        return Shot(as_bgr(image, self._what), channels=1 if image.ndim == 2 else image.shape[2])
 
     def close(self) -> None:
         """Release the capture."""

@@ -8,13 +8,14 @@ import urllib.request
 from typing import IO
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from lineproof.core import Image
 from lineproof.core.decode import decode_image
 from lineproof.errors import ImageError, SourceLost
+from lineproof.sources.handle import Shot
 from lineproof.sources.redact import redact
 
 MAX_PICTURE_BYTES = 64_000_000  # 50 megapixels at the worst JPEG quality
 MAX_LINE_BYTES = 65_536
+MAX_LINES = 100_000  # between two pictures, headers among them: a thread that was left behind must come to an end
 
 
 class MjpegHandle:
@@ -26,27 +27,31 @@ class MjpegHandle:
         self._what = what
         self._at_boundary = False
 
-    def read(self) -> Image:
+    def read(self) -> Shot:
         """The next picture; raises ImageError for a damaged one, SourceLost at the end of the stream."""
         try:
             data = self._next_part()
         except (OSError, http.client.HTTPException) as error:
             raise SourceLost(f"{self._what}: the stream broke ({type(error).__name__})") from None
-        return decode_image(data, self._what)
+        return Shot(decode_image(data, self._what))
 
     def close(self) -> None:
         """Hang up."""
         self._response.close()
 
     def _next_part(self) -> bytes:
-        while not self._at_boundary:
-            self._at_boundary = self._line().startswith(self._boundary)
+        length = b""
+        for _ in range(MAX_LINES):
+            line = self._line()
+            if not self._at_boundary:
+                self._at_boundary = line.startswith(self._boundary)
+            elif not line.strip():
+                break
+            elif line.lower().startswith(b"content-length:"):
+                length = line.partition(b":")[2].strip()
+        else:
+            raise SourceLost(f"{self._what}: {MAX_LINES} lines without a picture", hint="this is no camera stream")
         self._at_boundary = False
-        headers = {}
-        while line := self._line().strip():
-            name, _, value = line.partition(b":")
-            headers[name.strip().lower()] = value.strip()
-        length = headers.get(b"content-length", b"")
         return self._exactly(int(length)) if length.isdigit() else self._up_to_boundary()
 
     def _line(self) -> bytes:

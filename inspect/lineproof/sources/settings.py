@@ -88,6 +88,19 @@ class LiveSettings(SourceBase):
     backoff_max_s: float = Field(default=2, gt=0, le=600, description="longest wait between two reopenings")
     restarts: int = Field(default=30, ge=0, description="fresh handles within restart_window_s; then lost for good")
     restart_window_s: float = Field(default=300, gt=0, description="the window of `restarts`")
+    width: int | None = Field(default=None, gt=0, description="picture width in pixels; default: as it first comes")
+    height: int | None = Field(default=None, gt=0, description="picture height in pixels; default: as it first comes")
+    frozen_after: int | None = Field(
+        default=2,
+        ge=2,
+        description="so many equal pictures in a row are a fault; more for H.264 and H.265, whose encoders repeat a "
+        "still scene; null: never",
+    )
+
+    @property
+    def discarded(self) -> int:
+        """First pictures of a fresh handle that are no parts."""
+        return self.discard_frames
 
 
 class CameraSettings(LiveSettings):
@@ -95,8 +108,6 @@ class CameraSettings(LiveSettings):
 
     kind: Literal["camera"] = Field(description="`camera`: a camera of this machine")
     index: int = Field(ge=0, description="0 is /dev/video0")
-    width: int | None = Field(default=None, gt=0, description="picture width in pixels; default: the camera's own")
-    height: int | None = Field(default=None, gt=0, description="picture height in pixels; default: the camera's own")
     fps: float | None = Field(default=None, gt=0, description="pictures per second to ask for")
 
 
@@ -105,6 +116,9 @@ class StreamSettings(LiveSettings):
 
     kind: Literal["stream"] = Field(description="`stream`: an RTSP or HTTP URL")
     url: str = Field(repr=False, description="with user and password where needed; never shown in messages")
+    exclusive: bool = Field(
+        default=False, description="no other line of this machine may read it; a stream serves several by itself"
+    )
 
     @field_validator("url")
     @classmethod
@@ -115,6 +129,69 @@ class StreamSettings(LiveSettings):
         return url
 
 
+class IndustrialSettings(LiveSettings):
+    """A camera with GenICam features, whatever carries its pictures."""
+
+    serial: str | None = Field(default=None, description="serial number, as printed on the camera")
+    model: str | None = Field(default=None, description="model name, as the camera tells it")
+    index: int | None = Field(
+        default=None, ge=0, description="which of those that match, in the order they are found; default: the only one"
+    )
+    pixel_format: str | None = Field(
+        default=None, description="an 8-bit format, e.g. Mono8, BayerRG8, BGR8; default: the camera's own"
+    )
+    trigger: Literal["free", "software", "hardware"] = Field(
+        default="free",
+        description="`free`: picture after picture; `software`: exposed when the line is ready for a part; "
+        "`hardware`: by a signal on the camera's input, which `features` names, e.g. TriggerSource: Line1",
+    )
+    features: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="GenICam features by name, set in this order, e.g. ExposureTime: 800"
+    )
+
+    @property
+    def on_demand(self) -> bool:
+        """A software trigger waits until the line asks."""
+        return self.trigger == "software"
+
+    @property
+    def discarded(self) -> int:
+        """None of a hardware-triggered camera: its first picture is a part already."""
+        return 0 if self.trigger == "hardware" else self.discard_frames
+
+
+class GenicamSettings(IndustrialSettings):
+    """A camera of any maker, through the maker's GenTL producer."""
+
+    kind: Literal["genicam"] = Field(description="`genicam`: a GenICam camera through a GenTL producer")
+    cti: tuple[Path, ...] = Field(
+        default=(), description="files of GenTL producers; default: all in the folders of GENICAM_GENTL64_PATH"
+    )
+
+    def located(self, folder: Path) -> Self:
+        """The same settings with `cti` taken from `folder` where it is relative."""
+        return self.model_copy(update={"cti": tuple(folder / path for path in self.cti)})
+
+
+class BaslerSettings(IndustrialSettings):
+    """A Basler camera through pylon."""
+
+    kind: Literal["basler"] = Field(description="`basler`: a Basler camera")
+
+
+class AravisSettings(IndustrialSettings):
+    """A GigE Vision or USB3 Vision camera through Aravis."""
+
+    kind: Literal["aravis"] = Field(description="`aravis`: a GigE Vision or USB3 Vision camera, without a maker's SDK")
+
+
 SourceSettings = Annotated[
-    FolderSettings | VideoSettings | CameraSettings | StreamSettings, Field(discriminator="kind")
+    FolderSettings
+    | VideoSettings
+    | CameraSettings
+    | StreamSettings
+    | GenicamSettings
+    | BaslerSettings
+    | AravisSettings,
+    Field(discriminator="kind"),
 ]

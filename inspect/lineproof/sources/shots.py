@@ -9,19 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from lineproof.core import Image
 from lineproof.errors import ImageError, SourceLost
-from lineproof.sources.handle import Handle
+from lineproof.sources.handle import Handle, Shot
 
 # Taken from here at once by whoever feeds the line; more than this waiting means the machine itself is starved.
 MAX_WAITING = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shot:
+class Arrival:
     """One picture or why it is none, stamped when the device delivered it."""
 
-    image: Image | ImageError
+    shot: Shot | ImageError
     at_ns: int = field(default_factory=time.monotonic_ns)
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -29,13 +28,16 @@ class Shot:
 class ShotThread(threading.Thread):
     """Reads until told to leave; the handle is opened, read and closed by this thread alone."""
 
-    def __init__(self, open_handle: Callable[[], Handle], *, discard: int, what: str) -> None:
+    def __init__(self, open_handle: Callable[[], Handle], *, discard: int, what: str, on_demand: bool = False) -> None:
+        """`discard` pictures are thrown away, that of the opening among them; `on_demand`: read only when asked."""
         super().__init__(name=f"capture {what}", daemon=True)  # daemon: a hung driver must not keep the process
         self._open_handle = open_handle
         self._discard = discard
         self._what = what
+        self._on_demand = on_demand
+        self._asked = False
         self._changed = threading.Condition()
-        self._shots: deque[Shot] = deque()
+        self._arrived: deque[Arrival] = deque()
         self._leaving = False
         self.opened_ns: int | None = None  # when the first picture had come
         self.last_ns = time.monotonic_ns()  # when the device last showed life
@@ -51,19 +53,28 @@ class ShotThread(threading.Thread):
         try:
             self._alive(opened=True)
             for _ in range(self._discard - 1):  # opening has already read one
-                self._read(handle)
-            while not self._leaving:
+                while self._read(handle) is None and not self._leaving:
+                    pass
+            while self._wanted():
                 self._keep(self._read(handle))
         except SourceLost as error:
             self._fail(error)
         finally:
             handle.close()
 
-    def take(self, timeout_s: float) -> Shot | None:
-        """The oldest shot; None when none came in time or none will come any more."""
+    def ask(self) -> None:
+        """On demand: read one picture more, unless one is on its way already."""
         with self._changed:
-            self._changed.wait_for(lambda: self._shots or self.error or not self.is_alive(), timeout=timeout_s)
-            return self._shots.popleft() if self._shots else None
+            if self._on_demand and not self._asked:
+                self._asked = True
+                self.last_ns = time.monotonic_ns()  # nobody listened until now
+                self._changed.notify_all()
+
+    def take(self, timeout_s: float) -> Arrival | None:
+        """The oldest arrival; None when none came in time or none will come any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._arrived or self.error or not self.is_alive(), timeout=timeout_s)
+            return self._arrived.popleft() if self._arrived else None
 
     def wait_open(self, timeout_s: float) -> bool:
         """True once the first picture has come, whatever happened to the device since."""
@@ -75,15 +86,25 @@ class ShotThread(threading.Thread):
         """Ask it to go after the read it is in; what it still delivers is thrown away."""
         with self._changed:
             self._leaving = True
-            self._shots.clear()
+            self._arrived.clear()
+            self._changed.notify_all()
 
-    def _read(self, handle: Handle) -> Shot:
+    def _wanted(self) -> bool:
+        """True when the next picture is to be read: at once, or when somebody asks for it."""
+        if self._on_demand:
+            with self._changed:
+                self._changed.wait_for(lambda: self._asked or self._leaving)
+        return not self._leaving
+
+    def _read(self, handle: Handle) -> Arrival | None:
+        arrival: Arrival | None
         try:
-            shot = Shot(handle.read())
+            shot = handle.read()
+            arrival = None if shot is None else Arrival(shot)
         except ImageError as error:
-            shot = Shot(error)
+            arrival = Arrival(error)
         self._alive()
-        return shot
+        return arrival
 
     def _alive(self, *, opened: bool = False) -> None:
         with self._changed:
@@ -92,13 +113,14 @@ class ShotThread(threading.Thread):
                 self.opened_ns = self.last_ns
                 self._changed.notify_all()
 
-    def _keep(self, shot: Shot) -> None:
+    def _keep(self, arrival: Arrival | None) -> None:
         with self._changed:
-            if self._leaving:
+            if self._leaving or arrival is None:
                 return
-            if len(self._shots) >= MAX_WAITING:  # never silently: the picture goes, the part is named
-                shot = Shot(ImageError(f"{self._what}: {MAX_WAITING} pictures waiting, this one was dropped"))
-            self._shots.append(shot)
+            if len(self._arrived) >= MAX_WAITING:  # never silently: the picture goes, the part is named
+                arrival = Arrival(ImageError(f"{self._what}: {MAX_WAITING} pictures waiting, this one was dropped"))
+            self._arrived.append(arrival)
+            self._asked = False
             self._changed.notify_all()
 
     def _fail(self, error: SourceLost) -> None:

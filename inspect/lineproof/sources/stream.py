@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
 import cv2
 
-from lineproof.errors import SourceLost
+from lineproof.errors import ImageError, SourceLost
 from lineproof.sources.handle import Handle, OpenCvHandle
 from lineproof.sources.mjpeg import open_mjpeg
 from lineproof.sources.quiet import quiet_opencv
@@ -12,9 +15,11 @@ from lineproof.sources.redact import redact
 from lineproof.sources.settings import StreamSettings
 
 
-def open_stream(settings: StreamSettings) -> Handle:
+def open_stream(settings: StreamSettings, claim: Callable[[str], None]) -> Handle:
     """Open the URL and read one picture; raises SourceLost without the URL's secrets."""
-    if settings.url.startswith("http"):
+    if settings.exclusive:
+        claim(redact(settings.url))
+    if urlsplit(settings.url).scheme in ("http", "https"):
         # FFMPEG completes a truncated JPEG with grey and reports success: a defect there would pass.
         mjpeg = open_mjpeg(settings.url, timeout_s=max(settings.open_timeout_s, settings.stall_s))
         if mjpeg is not None:
@@ -33,7 +38,7 @@ def open_ffmpeg(settings: StreamSettings) -> OpenCvHandle:
     handle = OpenCvHandle(capture, redact(settings.url))
     try:
         handle.read()
-    except SourceLost:
+    except (SourceLost, ImageError):
         handle.close()
         raise
     return handle
