@@ -63,7 +63,7 @@ _FAULT_TEXT = {
     FaultCode.CAMERA_FROZEN: "a camera repeats the same picture",
     FaultCode.CAMERA_CONTRACT: "pictures of another size, format or order than commissioned",
     FaultCode.CAMERA_BUSY: "another process has the camera",
-    FaultCode.IMAGE_QUALITY: "more pictures in a row than allowed were dark, saturated, blurred or moved",
+    FaultCode.IMAGE_QUALITY: "several pictures in a row were dark, saturated, blurred, moved, frozen or damaged",
     FaultCode.ENGINE_LOST: "the inference process hangs or has died; it is started again by itself",
     FaultCode.ENGINE_GIVEN_UP: "the inference process failed more often than allowed, or never stood",
     FaultCode.PROVIDER_MISSING: "the hardware that the line file asks for is not there",

@@ -18,7 +18,6 @@ class SourceBase(StrictModel):
 
     name: str = Field(default="camera", min_length=1, description="source_id in every frame, record and message")
     view: str = Field(default="main", min_length=1, description="which side of the part this camera sees")
-
     exposure_lag_ms: float = Field(
         default=0,
         ge=0,

@@ -360,3 +360,26 @@ def test_a_check_that_fails_in_a_way_nobody_foresaw_is_an_error_of_its_part():
         result = rig.plc.part(1)
     assert (result.outcome, result.reason_code) == (Outcome.ERROR, Cause.BROKEN_FRAME)
     assert "ZeroDivisionError" in result.reasons[0].text
+
+
+def test_a_camera_whose_pictures_stay_bad_is_a_fault_until_one_is_good():
+    why = ["too dark: mean 3"]
+    with Rig(check=lambda _: Checked(why[0])) as rig:
+        rig.plc.ready()
+        assert [rig.plc.part(seq).outcome for seq in (1, 2, 3)] == [Outcome.ERROR] * 3
+        rig.plc.until(lambda view: view.fault_code == FaultCode.IMAGE_QUALITY)
+        assert rig.plc.part(4).outcome is Outcome.MISSED
+        why[0] = ""
+        rig.plc.ready()
+        assert rig.plc.part(5).outcome is Outcome.PASS
+
+
+def test_a_frozen_camera_is_a_fault_although_no_part_is_there():
+    with Rig() as rig:
+        rig.plc.ready()
+        rig.stream.fail = FrameError("frozen: 2 equal pictures in a row", part_id="x")
+        rig.plc.until(lambda view: view.fault_code == FaultCode.IMAGE_QUALITY)
+        rig.stream.fail = SourceLost("cable")
+        rig.plc.until(lambda view: view.fault_code == FaultCode.CAMERA_LOST)
+        rig.stream.fail = None
+        rig.plc.ready()

@@ -22,6 +22,7 @@ from lineproof.ports import Source
 GRAB_S = 0.1  # how long one grab may wait; also how soon a stop is heard
 REOPEN_S = 0.5  # between two attempts to open a camera that was not there at the start
 JOIN_S = 2.0
+BAD_IN_A_ROW = 3  # pictures that nobody may judge by: the camera itself is at fault, not its parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Eye(threading.Thread):
         self._stopping = False
         self._blind: FaultCode | None = None
         self._seen_once = False
+        self._bad_in_a_row = 0
 
     def want(self, wanted: Wanted) -> None:
         """The next frame exposed after `after_ns`; one trigger waits at a time, an older one is forgotten."""
@@ -124,7 +126,8 @@ class Eye(threading.Thread):
         """One grab; says whether the source is of further use."""
         grabbed = attempt(lambda: source.grab(GRAB_S))
         if not isinstance(grabbed, Failure):
-            self._see()
+            if self._blind is not FaultCode.IMAGE_QUALITY:
+                self._see()
             self._offer(grabbed.value)
             return True
         error = grabbed.error
@@ -141,16 +144,22 @@ class Eye(threading.Thread):
         return isinstance(error, SourceError)  # it opens itself again; anything else needs a fresh one
 
     def _offer(self, frame: Frame) -> None:
-        exposed_ns = frame.grabbed_ns - int(self.sight.lag_ms * 1e6)
+        exposed_ns = frame.exposed_ns - int(self.sight.lag_ms * 1e6)
         wanted = self._take(exposed_ns)
-        if wanted is None:
+        if wanted is None and self._blind is not FaultCode.IMAGE_QUALITY:
             return
-        done = attempt(lambda: self.sight.check(frame))
-        checked = Checked(str(done)) if isinstance(done, Failure) else done.value
+        checked = self._checked(frame)
+        if wanted is None:
+            if not checked.why:  # no trigger comes while it is blind: the picture itself must say that it sees again
+                self._bad_in_a_row = 0
+                self._see()
+            return
         frame = self._named(frame, wanted.part_id or checked.part_id)
         station, view = self.sight.station, self.sight.view
+        self._bad_in_a_row = self._bad_in_a_row + 1 if checked.why else 0
         if checked.why:
             self._tell(Spoilt(station, view, wanted.seq, checked.why, exposed_ns, frame))
+            self._blind_if_bad(checked.why)
         else:
             self._tell(Seen(station, view, wanted.seq, frame, exposed_ns, checked.part_id))
 
@@ -162,8 +171,10 @@ class Eye(threading.Thread):
         """A damaged frame says nothing of when it was exposed: a waiting trigger must not take the next one for its own."""
         now_ns = time.monotonic_ns()
         wanted = self._take(now_ns)
+        self._bad_in_a_row += 1
         if wanted is not None:
             self._tell(Spoilt(self.sight.station, self.sight.view, wanted.seq, why, now_ns))
+        self._blind_if_bad(why)
 
     def _take(self, exposed_ns: int) -> Wanted | None:
         """The trigger that a frame of this moment answers."""
@@ -181,9 +192,23 @@ class Eye(threading.Thread):
 
     def _lose(self, failure: Failure) -> None:
         """Told once for each outage."""
-        if self._blind is None:
-            self._blind = FaultCode.CAMERA_LOST
-            self._tell(Blind(self.sight.station, self.sight.view, self._blind, str(failure)))
+        if self._blind is not FaultCode.CAMERA_LOST:
+            self._turn_blind(FaultCode.CAMERA_LOST, str(failure))
+
+    def _blind_if_bad(self, why: str) -> None:
+        """Not of a camera that exposes on demand: it could not be seen to see again."""
+        if self._bad_in_a_row >= BAD_IN_A_ROW and self._blind is None and not self.sight.on_demand:
+            self._turn_blind(FaultCode.IMAGE_QUALITY, why)
+
+    def _turn_blind(self, code: FaultCode, why: str) -> None:
+        if self._blind is not None:
+            self._tell(Seeing(self.sight.station, self.sight.view))  # the other fault has made room
+        self._blind = code
+        self._tell(Blind(self.sight.station, self.sight.view, code, why))
+
+    def _checked(self, frame: Frame) -> Checked:
+        done = attempt(lambda: self.sight.check(frame))
+        return Checked(str(done)) if isinstance(done, Failure) else done.value
 
     def _await_wanted(self) -> bool:
         with self._changed:
