@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ultralytics.nn.tasks import BaseModel
+
+from lineproof.adapt.bases import Start
 from lineproof.adapt.begin import Wish, begin_run, gone_unless_begun, resume_run
 from lineproof.adapt.curves import draw_curves
 from lineproof.adapt.export_wish import ExportWish
@@ -16,6 +19,14 @@ from lineproof.adapt.sealing import Sealed, seal_run
 from lineproof.adapt.workspace import Workspace, prepare_workspace
 from lineproof.data.dataset import Dataset, open_dataset
 from lineproof.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learnt:
+    """A run whose training came to its end; nothing of it is sealed."""
+
+    folder: RunFolder
+    network: BaseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +45,8 @@ def train(data: Path | Dataset, out: Path, wish: Wish, progress: TrainProgress) 
         InputError: dataset, recipe, base or device cannot be used; nothing is left behind.
         GateError: augmentation is not installed, training diverged, or the exported model decides otherwise.
     """
-    dataset = data if isinstance(data, Dataset) else open_dataset(data)
-    folder, start = begin_run(dataset, out, wish, progress)
-    with gone_unless_begun(folder):
-        workspace = _workspace(dataset, folder, progress)
-        network = finetune(start, workspace, folder, progress, device=wish.device)
-        draw_curves(folder.curves, read_metrics(folder.metrics), folder.read().best_epoch)
-        sealed = seal_run(folder, folder.bundle, network, dataset, progress)
-    return Trained(folder, folder.read(), sealed)
+    dataset = _opened(data)
+    return _sealed(learn(dataset, out, wish, progress), dataset, progress)
 
 
 def resume(data: Path | Dataset, out: Path, device: str, progress: TrainProgress) -> Trained:
@@ -51,12 +56,38 @@ def resume(data: Path | Dataset, out: Path, device: str, progress: TrainProgress
         InputError: there is no run, or its data changed since.
         GateError: as `train`.
     """
-    dataset = data if isinstance(data, Dataset) else open_dataset(data)
+    dataset = _opened(data)
+    return _sealed(learn_on(dataset, out, device, progress), dataset, progress, overwrite=True)
+
+
+def learn(data: Path | Dataset, out: Path, wish: Wish, progress: TrainProgress) -> Learnt:
+    """The training of `train` alone: what comes out is neither exported nor proven. Raises as `train`."""
+    dataset = _opened(data)
+    folder, start = begin_run(dataset, out, wish, progress)
+    with gone_unless_begun(folder):
+        return _learnt(folder, start, dataset, wish.device, progress)
+
+
+def learn_on(data: Path | Dataset, out: Path, device: str, progress: TrainProgress) -> Learnt:
+    """Go on with an interrupted `learn` or `train` as far as its training goes. Raises as `resume`."""
+    dataset = _opened(data)
     folder, start = resume_run(dataset, out, progress)
+    return _learnt(folder, start, dataset, device, progress)
+
+
+def _opened(data: Path | Dataset) -> Dataset:
+    return data if isinstance(data, Dataset) else open_dataset(data)
+
+
+def _learnt(folder: RunFolder, start: Start, dataset: Dataset, device: str, progress: TrainProgress) -> Learnt:
     workspace = _workspace(dataset, folder, progress)
-    network = finetune(start, workspace, folder, progress, device=device)
+    return Learnt(folder, finetune(start, workspace, folder, progress, device=device))
+
+
+def _sealed(learnt: Learnt, dataset: Dataset, progress: TrainProgress, *, overwrite: bool = False) -> Trained:
+    folder = learnt.folder
     draw_curves(folder.curves, read_metrics(folder.metrics), folder.read().best_epoch)
-    sealed = seal_run(folder, folder.bundle, network, dataset, progress, overwrite=True)
+    sealed = seal_run(folder, folder.bundle, learnt.network, dataset, progress, overwrite=overwrite)
     return Trained(folder, folder.read(), sealed)
 
 

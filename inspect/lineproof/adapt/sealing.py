@@ -79,7 +79,7 @@ def seal_run(
     record = folder.read()
     samples = samples_of(dataset, "val")
     progress.say("exporting to ONNX")
-    exported = _exported(network, dataset, record.recipe, wish)
+    exported = export_trained(network, dataset, record.recipe, wish)
     spec = exported.spec(SCORE_FLOOR)
     engine = OnnxEngine.from_model(exported.onnx, spec, "cpu")
     progress.say(f"measuring {len(samples)} validation images through the runtime engine")
@@ -118,15 +118,18 @@ def seal_run(
     return Sealed(bundle, evaluation, parity, thresholds)
 
 
-def _exported(network: BaseModel, dataset: Dataset, recipe: Recipe, wish: ExportWish) -> Exported:
+def export_trained(network: BaseModel, dataset: Dataset, recipe: Recipe, wish: ExportWish) -> Exported:
+    """What would be sealed, its input chosen from the training images; nothing is proven of it.
+
+    Raises:
+        InputError: a frame size for a network of tiles, or a size that is not a multiple of 32.
+    """
     train, imgsz = samples_of(dataset, "train"), wish.imgsz or recipe.imgsz
     tiling = recipe.tiles.tiling if recipe.tiles else None
     if tiling is not None and wish.frame_wh is not None:
         raise InputError("--frame: the model's input is that of a tile, whatever the frame is", hint="drop --frame")
     frames_wh = [wish.frame_wh] if wish.frame_wh else [sample.image_wh for sample in train]
-    if tiling is not None:  # the tiles of a frame that is smaller in one direction are so too
-        frames_wh = [tiling.grid(frame_wh)[0].wh for frame_wh in frames_wh]
-    input_wh = (imgsz, imgsz) if wish.square or wish.dynamic else input_wh_for(frames_wh, imgsz)
+    input_wh = (imgsz, imgsz) if wish.square or wish.dynamic else input_wh_for(frames_wh, imgsz, tiling)
     mono = all_grey(train) if wish.mono is None else wish.mono
     channels = 1 if mono else 3
     exported = export_onnx(network, input_wh, dynamic=wish.dynamic, channels=channels, outputs=wish.outputs)

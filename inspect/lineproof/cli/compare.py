@@ -48,7 +48,8 @@ def compare(
     epochs: Annotated[int | None, typer.Option(help="the same in passes over the training images")] = None,
     batch: Annotated[int | None, typer.Option(help="instead of the recipes' batch")] = None,
     rounds: Annotated[
-        int | None, typer.Option(help="schedules double from round to round; default: 3, a quarter first", min=1, max=8)
+        int | None,
+        typer.Option(help="at most; schedules triple from round to round; default: 3, a ninth first", min=1, max=8),
     ] = None,
     no_halving: Annotated[bool, typer.Option("--no-halving", help="train every candidate in full")] = False,
     minutes: Annotated[
@@ -81,8 +82,9 @@ def compare(
 ) -> None:
     """Train several ways to adapt several bases on the same parts, and rank them by what counts on your line.
 
-    Short schedules come first and the better half goes on, so that hopeless candidates stop early. Every figure is
-    measured through the sealed bundle. Ctrl-C at any time; the same command goes on.
+    Short schedules come first and the better half goes on, so that hopeless candidates stop early; with three candidates
+    that saves nothing, and each is trained in full. Every figure of the last round is measured through the sealed bundle.
+    Ctrl-C at any time; the same command goes on.
 
     Example: `lineproof compare data/tiles --out runs/ladder --bases yolov8n,yolov8s --cost-escape 500 --cost-overkill 2`
     """
@@ -137,20 +139,18 @@ def _climb(
     runner: Runner,
     show: Show,
 ) -> Comparison:
-    from lineproof.adapt.ladder.clock import clock_bundles
+    from lineproof.adapt.ladder.clock import clock_trials
     from lineproof.adapt.ladder.ladder import compare as climb
     from lineproof.adapt.ladder.variants import write_presets
-    from lineproof.data.subset import samples_of
 
     if plan.kind == "ablate":
         write_presets(plan.candidates[0].recipe, out)
-    samples = samples_of(dataset, "val")
 
     def clocked(results: Mapping[str, TrialResult]) -> Mapping[str, Latency]:
         if plan.kind == "ablate":  # the same network every time
             return {}
-        show.say(f"measuring the latency of {len(results)} bundles, in turns")
-        return clock_bundles(results, samples, provider)
+        show.say(f"measuring the latency of {len(results)} candidates, in turns")
+        return clock_trials(results, dataset, provider)
 
     return climb(plan, out, criterion, limits, runner, show, clocked)
 
@@ -170,11 +170,11 @@ def _tell(plan: Plan, out: Path, outcome: Comparison, latency_ms: float | None, 
     else:
         draw_ladder(out / "ladder.png", outcome, latency_ms)
         path, command = write_recommended(out, plan, outcome), train_command(out, plan, outcome.best)
-        bundle = next(iter(outcome.best.results.values())).bundle
+        best = next(iter(outcome.best.results.values()))
+        bundle = best.bundle or None
         result = {"out": str(out), **facts(outcome), "recipe": path and str(path), "command": command, "bundle": bundle}
-        text = "\n".join(
-            [_drawn(table(outcome)), *sentences(outcome), f"trained already: {bundle}", f"to train it anew: {command}"]
-        )
+        already = f"trained already: {bundle}" if bundle else f"trained in part, and not sealed: {best.run}"
+        text = "\n".join([_drawn(table(outcome)), *sentences(outcome), already, f"to train it anew: {command}"])
     write_json(out / "results.json", result)
     emit(result, text, as_json=as_json)
 

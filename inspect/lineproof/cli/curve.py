@@ -18,9 +18,15 @@ _MODULES = ("torch", "ultralytics", "albumentations", "onnx", "onnxslim", "safet
 def curve(
     data: Annotated[Path, typer.Argument(help="a dataset folder with a train and a val split", metavar="DIR")],
     out: Annotated[Path, typer.Option(help="folder of the study; called again, it goes on where it stopped")],
-    sizes: Annotated[str, typer.Option(help="training images of each run; default: 25,50,100,200")] = "",
-    seeds: Annotated[str, typer.Option(help="every size once for each, with other images")] = "0,1,2",
-    predict: Annotated[str, typer.Option(help="sizes to predict; default: twice and four times the largest")] = "",
+    sizes: Annotated[
+        str | None, typer.Option(help="training images of each run, such as 25,50,100; default: 25,50,100,200")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="such as 0,1: every size once for each, with other images; default: 0,1,2")
+    ] = None,
+    predict: Annotated[
+        str | None, typer.Option(help="sizes to predict, such as 400,800; default: twice and four times the largest")
+    ] = None,
     held_out: Annotated[
         Literal["val", "test"], typer.Option("--split", help="what every run is measured on, always in full")
     ] = "val",
@@ -60,10 +66,10 @@ def curve(
     from lineproof.data.dataset import open_dataset
 
     dataset = open_dataset(data)
-    wanted = numbers("--sizes", sizes, least=1) if sizes else usual_sizes(dataset)
-    asked = numbers("--predict", predict, least=1) if predict else (2 * max(wanted), 4 * max(wanted))
+    wanted = numbers("--sizes", sizes, least=1) or usual_sizes(dataset)
+    asked = numbers("--predict", predict, least=1) or (2 * max(wanted), 4 * max(wanted))
     chosen = with_changes(load_recipe(recipe), imgsz=imgsz, epochs=epochs, minutes=minutes_each)
-    cells = plan_cells(dataset, wanted, numbers("--seeds", seeds, least=0), held_out, without_ok=without_ok)
+    cells = plan_cells(dataset, wanted, numbers("--seeds", seeds, least=0) or (0, 1, 2), held_out, without_ok=without_ok)
     study = Study(Wish(chosen, base, task, device), held_out)
     with interruptible(f"the same call goes on: lineproof curve … --out {out}"):
         outcomes = run_study(cells, out, study, train_progress)

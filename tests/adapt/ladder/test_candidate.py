@@ -9,35 +9,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapt.ladder.scripted_trials import candidate
-from lineproof.adapt.ladder.candidate import Candidate, halvings, length_of, shortened
+from lineproof.adapt.ladder.candidate import Candidate, length_of, shortened, thirdings
 from lineproof.adapt.recipe import Recipe, with_changes
 
 WHOLE = Recipe(steps=1000, warmup_steps=50, validations=15)
 
 
-@given(share=st.sampled_from([1, 0.5, 0.25, 0.125]), seed=st.integers(0, 1000))
+@given(share=st.sampled_from([1, 1 / 3, 1 / 9, 1 / 27]), seed=st.integers(0, 1000))
 def test_a_short_schedule_is_a_whole_one_in_small(share: float, seed: int):
     short = shortened(WHOLE, share, seed)
-    assert (short.steps, short.seed) == (1000 * share, seed)
+    assert (short.steps, short.seed) == (round(1000 * share), seed)
     assert (short.lr0, short.lrf, short.schedule, short.stages) == (WHOLE.lr0, WHOLE.lrf, WHOLE.schedule, WHOLE.stages)
     assert short.warmup_steps == round(50 * share)
     assert short.validations == max(1, round(15 * share))
 
 
 @pytest.mark.parametrize(
-    ("length", "half"),
-    [({"epochs": 9}, "4 epochs"), ({"epochs": 2}, "1 epoch"), ({"minutes": 5.0}, "2.5 minutes"), ({}, "500 steps")],
+    ("length", "third"),
+    [({"epochs": 9}, "3 epochs"), ({"epochs": 3}, "1 epoch"), ({"minutes": 7.5}, "2.5 minutes"), ({}, "333 steps")],
 )
-def test_every_kind_of_length_can_be_halved(length: dict[str, float], half: str):
+def test_every_kind_of_length_can_be_cut_to_a_third(length: dict[str, float], third: str):
     recipe = with_changes(WHOLE, **length)
-    assert length_of(shortened(recipe, 0.5, 0)) == half
+    assert length_of(shortened(recipe, 1 / 3, 0)) == third
 
 
 @pytest.mark.parametrize(
-    ("changes", "times"), [({}, 3), ({"epochs": 1}, 0), ({"epochs": 4}, 2), ({"validations": 1}, 0)]
+    ("changes", "times"), [({}, 2), ({"epochs": 2}, 0), ({"epochs": 3}, 1), ({"epochs": 9}, 2), ({"validations": 1}, 0)]
 )
-def test_a_length_is_halved_no_further_than_to_one(changes: dict[str, float], times: int):
-    assert halvings(with_changes(WHOLE, **changes)) == times
+def test_a_length_is_cut_no_further_than_to_one(changes: dict[str, float], times: int):
+    assert thirdings(with_changes(WHOLE, **changes)) == times
 
 
 def test_a_whole_schedule_is_the_recipe_itself():

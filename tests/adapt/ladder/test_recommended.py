@@ -40,6 +40,16 @@ def test_the_recommended_recipe_is_the_winners(tmp_path: Path):
     assert shlex.split(train_command(tmp_path, wanted, result.best))[:3] == ["lineproof", "train", "/data"]
 
 
+def test_what_was_not_trained_in_full_is_said_so_in_the_recipe(tmp_path: Path):
+    wanted = plan(*"abcd")
+    runner = ScriptedRunner(lambda _: 0.5, lambda spec: failed("x", "out of memory", again=True) if spec.last else None)
+    criterion = Criterion(None, SPLIT_HASH)
+    result = compare(wanted, tmp_path, criterion, Limits(), runner, Told(), lambda _: {})
+    assert "# measured after 5 steps, not the whole\n" in write_recommended(tmp_path, wanted, result).read_text()
+    draw_ladder(tmp_path / "ladder.png", result)  # nothing was clocked: axes alone
+    assert (tmp_path / "ladder.png").is_file()
+
+
 def test_the_picture_is_drawn(tmp_path: Path):
     _, result = compared(tmp_path)
     draw_ladder(tmp_path / "ladder.png", result, latency_ms=10)
@@ -54,11 +64,11 @@ def test_plain_lines_tell_every_fifth_and_the_end(tmp_path: Path, capsys):
     for done_epochs in range(1, 11):
         show.moved("k", {"done": done_epochs, "epochs": 10, "text": "box_loss 1"})
     show.moved("k", {"say": "exporting"})
-    spec = plan("a").spec(tmp_path, "a-yolov8n-64", 0, 1, last=False)
+    spec = plan("a").spec(tmp_path, "a-yolov8n-64", 0, 1, last=True)
     show.ended("k", done(spec, 0.8))
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(": ")[2].split("  ")[0] for line in lines[1:-1]] == [f"epoch {n}/10" for n in (2, 4, 6, 8)]
-    assert lines[-1].endswith("mAP50-95 0.800, escapes 4/20, overkill 4/20, 162 s")
+    assert lines[-1].endswith("mAP50-95 0.800, escapes 4/20, overkill 4/20, 186 s")
     assert outcome(failed("k", "out of memory", again=True)) == "failed: out of memory"
 
 

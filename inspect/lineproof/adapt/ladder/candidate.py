@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from lineproof import __version__
+from lineproof.adapt.ladder.halving import GROWTH
 from lineproof.adapt.recipe import Recipe
 from lineproof.settings import StrictModel, parse_settings
 
@@ -47,7 +48,7 @@ class TrialSpec(StrictModel):
     candidate: Candidate = Field(description="what is trained")
     seed: int = Field(description="of weights, order and augmentation")
     share: float = Field(gt=0, le=1, description="of the whole length; its schedule is a complete one")
-    last: bool = Field(description="of the last round: measured on the test split too")
+    last: bool = Field(description="of the last round: sealed and measured in full; earlier ones only for their order")
     data: str = Field(description="folder of the dataset")
     dataset_hash: str = Field(description="content hash of the dataset")
     split_hash: str = Field(description="which image is in which split")
@@ -91,9 +92,12 @@ def length_of(recipe: Recipe) -> str:
     return f"{recipe.steps} steps"
 
 
-def halvings(recipe: Recipe) -> int:
-    """How often its length can be halved before less than one step, pass or validation is left."""
-    return min(recipe.validations, recipe.epochs or recipe.steps).bit_length() - 1
+def thirdings(recipe: Recipe) -> int:
+    """How often its length can be cut to a third before less than one step, pass or validation is left."""
+    times, left = 0, min(recipe.validations, recipe.epochs or recipe.steps)
+    while left >= GROWTH:
+        times, left = times + 1, left // GROWTH
+    return times
 
 
 def _part(count: int, share: float) -> int:

@@ -1,19 +1,24 @@
-"""`python -m lineproof.adapt.ladder.child`: one trial in a process of its own; the spec on stdin, events on stdout.
+"""`python -m lineproof.adapt.ladder.child`: trials one after the other; a line of stdin for each, events on stdout.
 
-Its stdin stays open as long as whoever started it lives: at its end this process ends too, whatever it is doing, so no
-training outlives a comparison that was killed. What an epoch left on the disk is whole at any moment.
+To start takes ten seconds of a processor core, most of them in imports, so a round's trials share it. Its stdin stays
+open as long as whoever started it lives: at its end this process ends too, whatever it is doing, so no training outlives
+a comparison that was killed. What an epoch left on the disk is whole at any moment.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
 from typing import TextIO
 
+LOG = "trial.log"
 _EVERY_S = 0.5  # batches are told no more often
 
 
@@ -46,6 +51,10 @@ class LineProgress:
         """A remark."""
         self._write({"say": text})
 
+    def over(self, key: str) -> None:
+        """A trial is over, and its figures are on the disk."""
+        self._write({"over": key})
+
     def _tell(self, text: str | None = None) -> None:
         self._told_s = time.monotonic()
         done = self._done + min(self._batch / self._batches, 1)
@@ -56,34 +65,46 @@ class LineProgress:
         self._stream.flush()
 
 
-def end_with_parent(stdin: TextIO, leave: Callable[[int], None] = os._exit) -> threading.Thread:
-    """End this process when `stdin` ends."""
+def read_until_parent_ends(stdin: TextIO, leave: Callable[[int], None] = os._exit) -> SimpleQueue[str]:
+    """The lines of `stdin` as they come; this process ends when `stdin` does."""
+    lines: SimpleQueue[str] = SimpleQueue()
 
-    def wait() -> None:
-        while stdin.read(1):
-            pass
+    def read() -> None:
+        for line in stdin:
+            lines.put(line)
         leave(1)
 
-    thread = threading.Thread(target=wait, name="ladder parent", daemon=True)
-    thread.start()
-    return thread
+    threading.Thread(target=read, name="ladder parent", daemon=True).start()
+    return lines
 
 
 def main() -> None:
-    """Read the spec, run the trial; its figures are in trial.json."""
+    """Run the trials that are named, until nobody is left to name one; their figures are in trial.json."""
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints must not break the events
-    line = sys.stdin.readline()
-    end_with_parent(sys.stdin)
-    progress = LineProgress(events)
-    progress.say("starting")
+    lines = read_until_parent_ends(sys.stdin)
+    LineProgress(events).say("starting")
+    import torch
+
     from lineproof.adapt.ladder.candidate import TrialSpec
     from lineproof.adapt.ladder.trial import run_trial
 
-    run_trial(TrialSpec.model_validate_json(line), progress)
-    events.close()
+    while True:
+        spec, progress = TrialSpec.model_validate_json(lines.get()), LineProgress(events)
+        _log_into(Path(spec.folder) / LOG)
+        result = run_trial(spec, progress)
+        gc.collect()  # the next trial has all the memory, as the first one had
+        torch.cuda.empty_cache()
+        progress.over(result.key)
+
+
+def _log_into(path: Path) -> None:
+    """Whatever is printed from now on is of this trial."""
+    sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # everything is written; threads of libraries are not waited for
+    with path.open("ab") as log:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(log.fileno(), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a trial leaves behind: its figures, measured through the sealed bundle."""
+"""What a trial leaves behind: its figures, of the last round measured through the sealed bundle."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class SplitFigures(StrictModel):
     map50: float | None = Field(description="of masks where masks were learnt, else of boxes; none: not a detector")
     map50_95: float | None = Field(description="the same, averaged over IoU 0.50 to 0.95")
     map_drawn: tuple[float | None, ...] = Field(
-        default=(), description="mAP50-95 of the split drawn anew from its groups"
+        default=(), description="mAP50-95 of the split drawn anew from its groups; none before the last round"
     )
-    escapes: tuple[int, int] = Field(description="bad parts that passed at the sealed thresholds, of how many")
-    overkill: tuple[int, int] = Field(description="good parts that were rejected at the sealed thresholds, of how many")
+    escapes: tuple[int, int] = Field(description="bad parts that passed at the trial's thresholds, of how many")
+    overkill: tuple[int, int] = Field(description="good parts that were rejected at them, of how many")
     parts: Parts = Field(description="one by one")
 
 
@@ -48,9 +48,10 @@ class TrialResult(StrictModel):
     best_epoch: int = Field(default=0, description="the epoch that was kept")
     train_s: float = Field(default=0.0, description="seconds in epochs")
     total_s: float = Field(default=0.0, description="seconds from start to end, export and measuring included")
-    bundle: str = Field(default="", description="folder of the sealed bundle")
+    run: str = Field(default="", description="folder of the training run")
+    bundle: str = Field(default="", description="folder of the sealed bundle; none before the last round")
     digest: str = Field(default="", description="of the bundle")
-    thresholds: dict[str, float] = Field(default={}, description="sealed score threshold of each class")
+    thresholds: dict[str, float] = Field(default={}, description="score threshold of each class, as it is sealed")
     device: str = Field(default="", description="trained on")
     precision: str = Field(default="", description="computed in")
     val: SplitFigures | None = Field(default=None, description="what candidates are ranked by")

@@ -11,7 +11,7 @@ from typing import Literal
 from lineproof.adapt.ladder.candidate import Candidate
 from lineproof.adapt.ladder.cost import check_both_kinds
 from lineproof.adapt.ladder.figures import TrialResult, read_result
-from lineproof.adapt.ladder.halving import Round, better_half, full_s, pace_of
+from lineproof.adapt.ladder.halving import FINALISTS, Round, better_half, full_s, pace_of
 from lineproof.adapt.ladder.plan import Limits, Plan
 from lineproof.adapt.ladder.ranking import Criterion, Difference, Standing, difference, rank, standing
 from lineproof.adapt.ladder.runner import Runner, Show
@@ -19,7 +19,7 @@ from lineproof.adapt.latency import Latency
 from lineproof.errors import GateError, InputError
 
 Fate = Literal["ranked", "halved", "slow", "failed", "unfinished"]
-Clocked = Callable[[Mapping[str, TrialResult]], Mapping[str, Latency]]  # bundles by candidate → latency, in turns
+Clocked = Callable[[Mapping[str, TrialResult]], Mapping[str, Latency]]  # trials by candidate → latency, in turns
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +34,7 @@ class Row:
     standing: Standing | None = None
     test: Standing | None = None
     latency: Latency | None = None
-    behind: Difference | None = None  # the best minus this one; only between those of the last round
+    behind: Difference | None = None  # the best minus this one; where both came as far and their spread is known
 
     @property
     def tied(self) -> bool:
@@ -92,9 +92,11 @@ class _Ladder:
     def climb(self) -> Comparison:
         alive = list(self._rows)
         complete = False
+        if self._plan.why_not_halved is not None:
+            self._show.say(self._plan.why_not_halved)
         for round_ in self._plan.planned_rounds():
-            if len(alive) == 1 and not round_.last:
-                continue  # nobody to beat: its whole schedule comes next
+            if len(alive) <= FINALISTS and not round_.last:
+                continue  # nobody would be dropped: the whole schedule comes next
             order = self._round(round_, alive)
             complete = round_.last and bool(order)
             if not order or round_.last or self._out_of_time():
@@ -116,7 +118,8 @@ class _Ladder:
         self._show.say(f"round {round_.number} of {round_.of}: {len(alive)} candidates, {length}")
         found = self._trials(round_, alive, seeds)
         through = [key for key in alive if self._take(round_, key, found[key])]
-        through = self._fast_enough(through)
+        if round_.last or self._limits.latency_ms is not None:
+            through = self._fast_enough(through)
         standings = {key: s for key in through if (s := self._rows[key].standing) is not None}
         return rank(standings, low_is_good=self._criterion.low_is_good)
 
@@ -212,7 +215,9 @@ class _Ladder:
         if best.standing is None:
             raise InputError("nothing to recommend")  # ruled out by _ask_for_someone
         for row in rows[1:]:
-            if row.standing is not None and row.round == best.round and row.fate == "ranked":
+            if row.standing is None or row.round != best.round or row.fate != "ranked":
+                continue
+            if best.standing.interval is not None and row.standing.interval is not None:
                 row.behind = difference(best.standing, row.standing)
         paces = [pace_of(trials) for trials in self._taken.values() if trials]
         return Comparison(

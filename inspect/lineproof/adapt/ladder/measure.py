@@ -1,4 +1,4 @@
-"""Figures of a sealed bundle on one split, through the runtime engine."""
+"""Figures of one split: of a sealed bundle, through the runtime engine."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 from lineproof.adapt.ladder.cost import log_odds
 from lineproof.adapt.ladder.figures import Parts, SplitFigures
 from lineproof.adapt.ladder.resample import draw_groups
+from lineproof.bundle.manifest import Task
 from lineproof.bundle.open import Bundle
 from lineproof.core import Detections, Sample
 from lineproof.engine.onnx_engine import OnnxEngine
 from lineproof.proof.average_precision import Scored, known_figure
-from lineproof.proof.evaluate import detect_all, evaluate
+from lineproof.proof.evaluate import Evaluation, detect_all, evaluate
 from lineproof.rules.judge import compile_limits
 from lineproof.rules.tolerance import Rules
 
@@ -23,23 +24,36 @@ MAP_DRAWS = 100  # 2 to 8 seconds a trial on a few hundred images; the standard 
 def measure(bundle: Bundle, samples: Sequence[Sample], seed: str, *, threads: int | None = None) -> SplitFigures:
     """Detect, decide at the sealed thresholds, and count; `seed` names the split, so that all trials draw alike."""
     manifest = bundle.manifest
-    engine = OnnxEngine.open(bundle, "cpu", threads)
-    found = detect_all(engine, samples)
+    found = detect_all(OnnxEngine.open(bundle, "cpu", threads), samples)
     limits = compile_limits(Rules(), manifest.classes, manifest.operating_point, manifest.score_floor)
-    result = evaluate(samples, found, manifest.classes, limits)
-    localises = manifest.task in ("detect", "segment")  # a classifier's full-frame boxes overlap no defect
-    masks = manifest.task == "segment" and result.masks is not None
-    precision = result.masks if masks and result.masks else result.boxes
-    rates = result.rates
+    scores = [manifest.operating_point[name].score for name in manifest.classes]
+    evaluation = evaluate(samples, found, manifest.classes, limits)
+    figures = figures_of(evaluation, samples, found, scores, manifest.task)
+    if manifest.task == "classify":
+        return figures
+    masks = manifest.task == "segment" and evaluation.masks is not None
+    return figures.model_copy(update={"map_drawn": _drawn(samples, found, manifest.classes, seed, masks=masks)})
+
+
+def figures_of(
+    evaluation: Evaluation,
+    samples: Sequence[Sample],
+    found: Sequence[Detections],
+    scores: Sequence[float],
+    task: Task,
+) -> SplitFigures:
+    """What is kept of an evaluation; `scores` are the thresholds by class id, and nothing is drawn anew."""
+    localises = task != "classify"  # a classifier's full-frame boxes overlap no defect
+    precision = evaluation.masks if task == "segment" and evaluation.masks else evaluation.boxes
+    rates = evaluation.rates
     return SplitFigures(
-        images=result.images,
-        groups=result.groups,
+        images=evaluation.images,
+        groups=evaluation.groups,
         map50=known_figure(precision.ap50) if localises else None,
         map50_95=known_figure(precision.ap50_95) if localises else None,
-        map_drawn=_drawn(samples, found, manifest.classes, seed, masks=masks) if localises else (),
         escapes=(rates.escape.count, rates.escape.of),
         overkill=(rates.overkill.count, rates.overkill.of),
-        parts=parts_of(samples, found, [manifest.operating_point[name].score for name in manifest.classes]),
+        parts=parts_of(samples, found, scores),
     )
 
 

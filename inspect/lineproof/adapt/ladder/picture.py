@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -35,7 +34,8 @@ def draw_ladder(path: Path, comparison: Comparison, latency_ms: float | None = N
 def _draw(axes: Axes, comparison: Comparison, row: Row, colour: str) -> None:
     if row.standing is None or row.latency is None:
         return
-    mean, (low, high) = row.standing.mean, row.standing.interval
+    mean = row.standing.mean
+    low, high = row.standing.interval or (mean, mean)
     whole = row.round is not None and row.round.last
     place = comparison.rows.index(row) + 1
     seeds = "" if row.standing.seed_error is None else f" ± {row.standing.seed_error:.2g} (seeds)"
@@ -72,8 +72,8 @@ def _dress(axes: Axes, comparison: Comparison, rows: list[Row]) -> None:
     if rows:
         longest = max(row.latency.median_ms for row in rows if row.latency is not None)
         axes.set_xlim(0, 1.1 * longest)
-        tops = np.array([row.standing.interval for row in rows if row.standing is not None])
-        top = max(1e-9, 1.08 * float(np.nanmax(tops)))
+        tops = [max(row.standing.interval or (row.standing.mean,)) for row in rows if row.standing is not None]
+        top = max(1e-9, 1.08 * max(tops))
         costs = comparison.criterion.costs
         if costs is not None:
             without = min(costs.pass_all, costs.reject_all)

@@ -10,8 +10,8 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from lineproof import __version__
-from lineproof.adapt.ladder.candidate import Candidate, TrialSpec, halvings
-from lineproof.adapt.ladder.halving import Round, plan_rounds
+from lineproof.adapt.ladder.candidate import Candidate, TrialSpec, thirdings
+from lineproof.adapt.ladder.halving import Round, plan_rounds, why_one_round
 from lineproof.adapt.run_folder import split_hash
 from lineproof.atomic import write_json
 from lineproof.data.dataset import Dataset
@@ -33,12 +33,25 @@ class Plan(StrictModel):
     split_hash: str = Field(description="which image is in which split")
     candidates: tuple[Candidate, ...] = Field(description="what is compared")
     seeds: tuple[int, ...] = Field(min_length=1, description="each candidate of the last round is trained with each")
-    rounds: int = Field(default=1, ge=1, le=8, description="of successive halving; 1: everyone in full")
+    rounds: int = Field(default=1, ge=1, le=8, description="of successive halving, at most; 1: everyone in full")
     device: str = Field(default="auto", description="auto, cpu, cuda, …")
 
     def planned_rounds(self) -> tuple[Round, ...]:
-        """Its rounds, as many as the shortest recipe allows."""
-        return plan_rounds(self.rounds, min(halvings(candidate.recipe) for candidate in self.candidates))
+        """Its rounds, as many as the shortest recipe allows and as save anything."""
+        return plan_rounds(
+            self.rounds, thirdings=self._thirdings, candidates=len(self.candidates), seeds=len(self.seeds)
+        )
+
+    @property
+    def why_not_halved(self) -> str | None:
+        """For people, where halving was asked for and is not worth it."""
+        if self.rounds == 1 or len(self.planned_rounds()) > 1:
+            return None
+        return why_one_round(thirdings=self._thirdings, candidates=len(self.candidates))
+
+    @property
+    def _thirdings(self) -> int:
+        return min(thirdings(candidate.recipe) for candidate in self.candidates)
 
     def spec(self, out: Path, key: str, seed: int, share: float, *, last: bool) -> TrialSpec:
         """One trial of a candidate."""

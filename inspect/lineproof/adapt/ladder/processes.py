@@ -1,4 +1,4 @@
-"""Trials side by side on this machine, each in a process of its own."""
+"""Trials side by side on this machine, in processes of their own."""
 
 from __future__ import annotations
 
@@ -12,49 +12,52 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Self
 
 import lineproof
 from lineproof.adapt.ladder.candidate import TrialSpec
+from lineproof.adapt.ladder.child import LOG
 from lineproof.adapt.ladder.figures import TrialResult, read_result, write_result
 from lineproof.adapt.ladder.runner import Show
 from lineproof.adapt.ladder.trial import failed
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _GRACE_S = 3.0
-LOG = "trial.log"
 
 Tell = Callable[[dict[str, object]], None]
 
 
 class TrialProcess:
-    """One trial; `run` waits for it, `end` may be called from another thread at any time."""
+    """A process that runs one trial after another; it starts with the first, and anew after a death.
 
-    def __init__(self, spec: TrialSpec, threads: int) -> None:
-        self._spec = spec
+    `run` waits for its trial, `end` may be called from another thread at any time, `close` when no trial runs any more.
+    """
+
+    def __init__(self, threads: int) -> None:
         self._threads = threads
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         self._over = threading.Event()
 
-    def run(self, tell: Tell) -> TrialResult:
-        """Start, listen, and read what it left; a process that dies is a result with its reason."""
-        folder = Path(self._spec.folder)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def run(self, spec: TrialSpec, tell: Tell) -> TrialResult:
+        """Hand it over, listen, and read what it left; a process that dies is a result with its reason."""
+        folder = Path(spec.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / LOG).open("ab") as log:
-            with self._lock:
-                if self._over.is_set():
-                    return stopped(folder.name)
-                process = self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "lineproof.adapt.ladder.child"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    text=True,
-                    encoding="utf-8",
-                    env=_environment(self._threads),
-                    start_new_session=True,  # Ctrl-C comes to us alone, and we end them
-                )
-            code = _listen(process, self._spec, tell)
+        (folder / LOG).touch()  # a process that served others may die before it opens its own
+        process = self._started(folder)
+        if process is None:
+            return stopped(folder.name)
+        code = _listen(process, spec, tell)
         if self._over.is_set():
             return stopped(folder.name)
         result = read_result(folder) if code == 0 else None
@@ -70,6 +73,31 @@ class TrialProcess:
             if self._process is not None and self._process.poll() is None:
                 self._process.kill()
 
+    def close(self) -> None:
+        """End it and let go of it."""
+        self.end()
+        if self._process is not None:
+            _bury(self._process)
+
+    def _started(self, folder: Path) -> subprocess.Popen[str] | None:
+        """The one that waits for a trial, or a new one; None once it was ended."""
+        with self._lock:
+            if self._over.is_set():
+                return None
+            if self._process is None or self._process.poll() is not None:
+                with (folder / LOG).open("ab") as log:
+                    self._process = subprocess.Popen(
+                        [sys.executable, "-P", "-m", "lineproof.adapt.ladder.child"],
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        stderr=log,
+                        text=True,
+                        encoding="utf-8",
+                        env=_environment(self._threads),
+                        start_new_session=True,  # Ctrl-C comes to us alone, and we end them
+                    )
+            return self._process
+
 
 class ProcessRunner:
     """`workers` trials at once; every one gets an equal share of the processor cores."""
@@ -80,47 +108,68 @@ class ProcessRunner:
 
     def run(self, specs: Sequence[TrialSpec], show: Show, until_s: float | None = None) -> list[TrialResult]:
         """Results in the order of the specs; none starts past `until_s` (monotonic clock)."""
-        trials = [TrialProcess(spec, self._threads) for spec in specs]
+        processes = [TrialProcess(self._threads) for _ in range(self.workers)]
+        idle: SimpleQueue[TrialProcess] = SimpleQueue()
+        for process in processes:
+            idle.put(process)
         pool = ThreadPoolExecutor(self.workers, "ladder")
         try:
-            futures = [pool.submit(_one, *pair, show, until_s) for pair in zip(trials, specs, strict=True)]
+            futures = [pool.submit(_one, idle, spec, show, until_s) for spec in specs]
             wait(futures, return_when=FIRST_EXCEPTION)
             return [future.result() for future in futures]
         finally:
-            for trial in trials:
-                trial.end()
+            for process in processes:
+                process.end()
             pool.shutdown(wait=True, cancel_futures=True)
+            for process in processes:
+                process.close()
 
 
-def _one(trial: TrialProcess, spec: TrialSpec, show: Show, until_s: float | None) -> TrialResult:
+def _one(idle: SimpleQueue[TrialProcess], spec: TrialSpec, show: Show, until_s: float | None) -> TrialResult:
     key = Path(spec.folder).name
     if until_s is not None and time.monotonic() > until_s:
         return stopped(key)
-    show.started(key, spec.label)
-    result = trial.run(lambda event: show.moved(key, event))
-    show.ended(key, result)
-    return result
+    process = idle.get()  # as many as there are threads: one is idle
+    try:
+        show.started(key, spec.label)
+        result = process.run(spec, lambda event: show.moved(key, event))
+        show.ended(key, result)
+        return result
+    finally:
+        idle.put(process)
 
 
 def _listen(process: subprocess.Popen[str], spec: TrialSpec, tell: Tell) -> int:
-    """Pass events on until it ends; returns its exit code."""
+    """Pass events on until the trial is over (0, and the process waits for the next), or the process is: its code."""
     assert process.stdin is not None
     assert process.stdout is not None
+    over = False
     try:
         with suppress(OSError):  # dead already: its exit code says so
             process.stdin.write(spec.model_dump_json() + "\n")
             process.stdin.flush()
         for line in process.stdout:
             with suppress(ValueError):
-                tell(json.loads(line))
+                event = json.loads(line)
+                over = "over" in event
+                if over:
+                    return 0
+                tell(event)
         return process.wait()
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(_GRACE_S)
-        with suppress(OSError):
-            process.stdin.close()
-        process.stdout.close()
+        if not over:
+            _bury(process)
+
+
+def _bury(process: subprocess.Popen[str]) -> None:
+    """Dead, waited for, and its pipes closed; may be called twice."""
+    if process.poll() is None:
+        process.kill()
+        process.wait(_GRACE_S)
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):  # what was never read is lost with it
+                pipe.close()
 
 
 def _environment(threads: int) -> dict[str, str]:

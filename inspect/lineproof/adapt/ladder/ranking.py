@@ -79,11 +79,14 @@ class Standing:
         return standard_error(self.values)
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """95 % of what other parts of the same kind would have given (percentile bootstrap over groups)."""
+    def interval(self) -> tuple[float, float] | None:
+        """95 % of what other parts of the same kind would have given (percentile bootstrap over groups).
+
+        None where nothing was drawn: before the last round only an order was needed.
+        """
         known = self.drawn[np.isfinite(self.drawn)]
         if known.size == 0:
-            return self.mean, self.mean
+            return None
         low, high = np.percentile(known, (2.5, 97.5))
         return float(low), float(high)
 

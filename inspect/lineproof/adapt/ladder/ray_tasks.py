@@ -76,7 +76,8 @@ class RayRunner:
 
 def _run(spec: str, threads: int) -> str:
     """In a process of Ray: start the trial's own process and wait for it."""
-    return TrialProcess(TrialSpec.model_validate_json(spec), threads).run(lambda _: None).model_dump_json()
+    with TrialProcess(threads) as process:
+        return process.run(TrialSpec.model_validate_json(spec), lambda _: None).model_dump_json()
 
 
 def _result(task: Any, spec: TrialSpec) -> TrialResult:  # noqa: ANN401 (Ray's own type)

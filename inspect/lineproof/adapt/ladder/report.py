@@ -32,7 +32,7 @@ def _cells(comparison: Comparison, place: int, row: Row) -> list[str]:
         row.candidate.label,
         _length(row),
         amount(comparison, row.standing.mean) if row.standing else "–",
-        "{}–{}".format(*(amount(comparison, v) for v in row.standing.interval)) if row.standing else "–",
+        _interval(comparison, row.standing),
         _error(comparison, row.standing),
         _count(comparison, row, "escapes"),
         _count(comparison, row, "overkill"),
@@ -46,6 +46,12 @@ def _length(row: Row) -> str:
     if row.round is None:
         return "–"
     return row.candidate.length(row.round.share)
+
+
+def _interval(comparison: Comparison, standing: Standing | None) -> str:
+    """Of the parts; a candidate that was only put in order has none."""
+    interval = None if standing is None else standing.interval
+    return "–" if interval is None else "–".join(amount(comparison, value) for value in interval)
 
 
 def _error(comparison: Comparison, standing: Standing | None) -> str:
@@ -109,7 +115,7 @@ def standing_facts(standing: Standing | None) -> dict[str, Any] | None:
     """Mean, errors and interval of a candidate."""
     if standing is None:
         return None
-    low, high = standing.interval
+    low, high = standing.interval or (None, None)
     return {
         "mean": standing.mean,
         "values": list(standing.values),

@@ -1,4 +1,4 @@
-"""One trial: train, seal, measure what was sealed, write it down; goes on where it was interrupted."""
+"""One trial: train, measure, write it down, and seal it in the last round; goes on where it was interrupted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from lineproof.adapt.ladder.candidate import TrialSpec
 from lineproof.adapt.ladder.figures import SplitFigures, TrialResult, write_result
 from lineproof.adapt.ladder.first_rung import fit
 from lineproof.adapt.ladder.measure import measure
+from lineproof.adapt.ladder.order import measure_order
 from lineproof.adapt.progress import TrainProgress
-from lineproof.adapt.run_folder import split_hash
+from lineproof.adapt.run_folder import RunFolder, RunRecord, split_hash
 from lineproof.bundle.manifest import Task
 from lineproof.bundle.open import Bundle, open_bundle
 from lineproof.data.dataset import Dataset, open_dataset
@@ -62,35 +63,51 @@ def _same_data(spec: TrialSpec) -> Dataset:
 
 
 def _trained(spec: TrialSpec, dataset: Dataset, run: Path, progress: TrainProgress, started: float) -> TrialResult:
-    before = _seconds(Path(spec.folder))
-    learnt = _fitted(spec, run, progress) if spec.candidate.task == "classify" else _learnt(spec, run, progress)
-    bundle = open_bundle(run / "bundle")
-    progress.say("measuring the sealed bundle")
-    val = _measured(bundle, dataset, spec, "val")
-    has_test = any(sample.split == "test" for sample in dataset.samples)
-    test = _measured(bundle, dataset, spec, "test") if spec.last and has_test else None
+    before = _seconds(run)
+    learn = _fitted if spec.candidate.task == "classify" else _sealed if spec.last else _in_order
+    found = learn(spec, dataset, run, progress)
     return TrialResult(
         key=Path(spec.folder).name,
         status="done",
         total_s=round(before + time.monotonic() - started, 1),
-        bundle=str(bundle.path),
-        digest=bundle.digest,
-        thresholds={name: point.score for name, point in bundle.manifest.operating_point.items()},
-        val=val,
-        test=test,
-        **learnt,
+        run=str(run),
+        **found,
     )
 
 
-def _learnt(spec: TrialSpec, run: Path, progress: TrainProgress) -> dict[str, Any]:
-    """Train a detector, or go on with it; returns what is noted of it."""
+def _in_order(spec: TrialSpec, dataset: Dataset, run: Path, progress: TrainProgress) -> dict[str, Any]:
+    """A trial that only has to be put in order: its network is measured as it is, on the validation images alone."""
     if (run / "run.json").is_file():
-        done = pipeline.resume(Path(spec.data), run, spec.device, progress)
+        learnt = pipeline.learn_on(dataset, run, spec.device, progress)
     else:
-        done = pipeline.train(Path(spec.data), run, _wish(spec), progress)
-    record = done.record
+        learnt = pipeline.learn(dataset, run, _wish(spec), progress)
+    progress.say("measuring the trained network")
+    record = learnt.folder.read()
+    val, thresholds = measure_order(learnt.network, dataset, record.recipe)
+    scores = {name: threshold.score for name, threshold in thresholds.items()}
+    return {**_noted(learnt.folder, record), "thresholds": scores, "val": val}
+
+
+def _sealed(spec: TrialSpec, dataset: Dataset, run: Path, progress: TrainProgress) -> dict[str, Any]:
+    """A trial of the last round: proven and sealed, and what was sealed is measured."""
+    if (run / "run.json").is_file():
+        done = pipeline.resume(dataset, run, spec.device, progress)
+    else:
+        done = pipeline.train(dataset, run, _wish(spec), progress)
+    return {**_noted(done.folder, done.record), **_bundle(spec, dataset, run, progress)}
+
+
+def _fitted(spec: TrialSpec, dataset: Dataset, run: Path, progress: TrainProgress) -> dict[str, Any]:
+    """Fit a classifier on frozen features: the same however long the schedule, and quick enough to begin anew."""
+    shutil.rmtree(run, ignore_errors=True)
+    fit(Path(spec.data), run, spec.candidate.base, spec.candidate.imgsz, progress)
+    return {"device": "cpu", **_bundle(spec, dataset, run, progress)}
+
+
+def _noted(folder: RunFolder, record: RunRecord) -> dict[str, Any]:
+    """How the training went."""
     return {
-        "epochs_run": len(read_metrics(done.folder.metrics)),
+        "epochs_run": len(read_metrics(folder.metrics)),
         "best_epoch": record.best_epoch,
         "train_s": record.seconds,
         "device": record.device,
@@ -98,11 +115,18 @@ def _learnt(spec: TrialSpec, run: Path, progress: TrainProgress) -> dict[str, An
     }
 
 
-def _fitted(spec: TrialSpec, run: Path, progress: TrainProgress) -> dict[str, Any]:
-    """Fit a classifier on frozen features: the same however long the schedule, and quick enough to begin anew."""
-    shutil.rmtree(run, ignore_errors=True)
-    fit(Path(spec.data), run, spec.candidate.base, spec.candidate.imgsz, progress)
-    return {"device": "cpu"}
+def _bundle(spec: TrialSpec, dataset: Dataset, run: Path, progress: TrainProgress) -> dict[str, Any]:
+    """What was sealed, and its figures."""
+    bundle = open_bundle(run / "bundle")
+    progress.say("measuring the sealed bundle")
+    has_test = any(sample.split == "test" for sample in dataset.samples)
+    return {
+        "bundle": str(bundle.path),
+        "digest": bundle.digest,
+        "thresholds": {name: point.score for name, point in bundle.manifest.operating_point.items()},
+        "val": _measured(bundle, dataset, spec, "val"),
+        "test": _measured(bundle, dataset, spec, "test") if spec.last and has_test else None,
+    }
 
 
 def _measured(bundle: Bundle, dataset: Dataset, spec: TrialSpec, split: str) -> SplitFigures:
@@ -117,9 +141,9 @@ def _wish(spec: TrialSpec) -> Wish:
     return Wish(spec.recipe, spec.candidate.base, cast("Task | None", task), spec.device)
 
 
-def _seconds(folder: Path) -> float:
+def _seconds(run: Path) -> float:
     """Spent in epochs before an interruption."""
     try:
-        return float(json.loads((folder / "run" / "run.json").read_bytes()).get("seconds", 0.0))
+        return float(json.loads((run / "run.json").read_bytes()).get("seconds", 0.0))
     except (OSError, ValueError, AttributeError):
         return 0.0

@@ -73,8 +73,10 @@ def _test(comparison: Comparison) -> list[str]:
     row = comparison.best
     if row.test is None:
         return []
-    low, high = row.test.interval
-    figure = f"{amount(comparison, row.test.mean)} (95 %: {amount(comparison, low)} – {amount(comparison, high)})"
+    figure = amount(comparison, row.test.mean)
+    if row.test.interval is not None:
+        low, high = row.test.interval
+        figure += f" (95 %: {amount(comparison, low)} – {amount(comparison, high)})"
     result = next(iter(row.results.values()))
     if result.test is None or result.val is None:
         return []
