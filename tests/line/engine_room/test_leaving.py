@@ -63,7 +63,9 @@ def line(tmp_path):
 def shared_memory() -> set[str]:
     """What Python leaves in /dev/shm when it leaves something."""
     return {
-        file.name for file in Path("/dev/shm").iterdir() if file.name.startswith(("psm_", "pym-", "sem.", "lineproof"))
+        file.name
+        for file in Path("/dev/shm").iterdir()
+        if file.name.startswith(("psm_", "pym-", "sem.mp-", "lineproof"))
     }
 
 
