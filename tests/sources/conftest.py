@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from lineproof.sources import lease
 from mjpeg_rig import Act, Server
+
+
+@pytest.fixture(autouse=True)
+def locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases of their own: the real ones are the whole machine's, and another run of the tests may be under way."""
+    monkeypatch.setattr(lease, "LOCKS", tmp_path_factory.mktemp("locks"))
 
 
 @pytest.fixture

@@ -211,6 +211,12 @@ def test_a_frozen_picture_is_nobodys_part(live):
     assert rig.opened == 1
 
 
+def test_pictures_that_the_camera_counted_and_nobody_saw_are_gaps(live):
+    source, _ = live(FakeHandle(Shot(image(grey=count), counter=count) for count in (5, 6, 9)))
+    collect(source, 3)
+    assert source.gaps == 2
+
+
 def test_a_camera_that_comes_back_with_the_picture_it_left_with_is_frozen(live):
     source, _ = live(FakeHandle([*pictures(1), SourceLost("cable")]), FakeHandle(pictures(1, 2)))
     assert greys(collect(source, 4)) == [1, "SourceLost", "FrameError", 2]

@@ -84,7 +84,7 @@ def test_pictures_come_counted_and_all_are_different(source):
     frames = [grab(camera) for _ in range(5)]
     assert {frame.wh for frame in frames} == {(64, 48)}
     assert len({frame.part_id for frame in frames}) == 5
-    assert camera._contract.gaps == 0
+    assert camera._contract._counter >= 5
     assert all(frame.exposed_ns == frame.grabbed_ns for frame in frames)  # the emulator stamps nothing
 
 

@@ -14,6 +14,7 @@ from gi.repository import Aravis, GLib  # noqa: E402 (the version comes first)
 from lineproof.errors import ImageError, SourceLost  # noqa: E402
 from lineproof.sources.handle import Shot  # noqa: E402
 from lineproof.sources.industrial import (  # noqa: E402
+    BUFFERS,
     TURN_S,
     IndustrialHandle,
     Seen,
@@ -25,7 +26,6 @@ from lineproof.sources.pixels import channels_of, to_bgr  # noqa: E402
 from lineproof.sources.settings import AravisSettings  # noqa: E402
 
 TURN_US = int(TURN_S * 1e6)
-BUFFERS = 10  # on their way at once; the thread that reads empties them within milliseconds
 
 
 class AravisHandle(IndustrialHandle):
@@ -37,7 +37,7 @@ class AravisHandle(IndustrialHandle):
         super().__init__(settings, what)
         self._camera = camera
         self._device = camera.get_device()
-        self._stream: Aravis.Stream | None = None
+        self._stream: Aravis.Stream = None  # made when the camera runs
         self._device.set_register_cache_policy(Aravis.RegisterCachePolicy.DISABLE)
 
     def close(self) -> None:

@@ -79,6 +79,11 @@ class CaptureSource:
             elif time.monotonic_ns() >= until_ns:
                 raise SourceTimeout(f"{self._what}: no picture within {timeout_s:g} s")
 
+    @property
+    def gaps(self) -> int:
+        """Pictures that the camera counted and that did not arrive whole; 0 for one that does not count."""
+        return self._contract.gaps
+
     def close(self) -> None:
         """Stop reading; a thread that hangs in the driver is left behind, and the lease with it."""
         self._closed.set()

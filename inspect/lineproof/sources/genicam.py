@@ -15,7 +15,7 @@ from harvesters.core import Buffer, Callback, Harvester, ImageAcquirer
 
 from lineproof.errors import ImageError, SourceLost
 from lineproof.sources.handle import Shot
-from lineproof.sources.industrial import TURN_S, IndustrialHandle, Seen, choose, first_words, wanted
+from lineproof.sources.industrial import BUFFERS, TURN_S, IndustrialHandle, Seen, choose, first_words, wanted
 from lineproof.sources.pixels import channels_of, to_bgr
 from lineproof.sources.settings import GenicamSettings
 
@@ -54,6 +54,7 @@ class GenicamHandle(IndustrialHandle):
         self._nodes.get_node(name).from_string(value)
 
     def _run(self) -> None:
+        self._acquirer.num_buffers = max(BUFFERS, self._acquirer.min_num_buffers)
         self._acquirer.start()
 
     def _expose(self) -> None:

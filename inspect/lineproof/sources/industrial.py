@@ -13,6 +13,8 @@ from lineproof.sources.settings import IndustrialSettings
 
 TURN_S = 0.1  # one wait in a driver: also how soon a stop is heard
 
+BUFFERS = 10  # pictures on their way at once, as many as pylon has: the thread that reads may be late by so many
+
 
 class Seen(NamedTuple):
     """A camera that answered."""
