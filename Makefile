@@ -35,7 +35,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt overrides.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lineproof needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=python3.11 …")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
-	$(INSTALL) --editable '.[cpu,openvino,scale,train,proof,modbus,opcua,mqtt,postgres,dev]'
+	$(INSTALL) --editable '.[cpu,openvino,scale,train,proof,modbus,opcua,mqtt,gpio,genicam,basler,postgres,dev]'
 	touch $@
 
 clean:
