@@ -68,13 +68,22 @@ def test_records_are_drained_before_it_is_killed():
         ("ProtectHome", "yes"),
         ("PrivateTmp", "yes"),
         ("DevicePolicy", "closed"),
-        ("DeviceAllow", "char-video4linux rw"),
         ("CapabilityBoundingSet", ""),
         ("StateDirectory", "lineproof"),
     ],
 )
 def test_the_sandbox(name, value):
     assert settings(UNIT)[name] == [value]
+
+
+def test_its_devices_are_cameras_and_lines_of_a_chip():
+    assert settings(UNIT)["DeviceAllow"] == ["char-video4linux rw", "char-usb_device rw", "char-gpiochip rw"]
+
+
+def test_leases_of_cameras_are_those_of_the_whole_machine():
+    from lineproof.sources.lease import LOCKS
+
+    assert settings(UNIT)["ReadWritePaths"] == [f"-{LOCKS}"]
 
 
 @analyzer

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
 
 from lineproof.errors import RecordError
+from lineproof.file_lock import lock_file
 
 NAME = "journal.lock"
 # Always overwritten in place, never truncated: that needs no space on a full disk.
@@ -24,7 +24,7 @@ class FolderLock:
         content = os.read(self._descriptor, _LENGTH).decode("ascii", "replace").split()
         at_work = len(content) == 2 and all(word.isdigit() for word in content)
         try:
-            _lock(self._descriptor)
+            lock_file(self._descriptor)
         except OSError:
             os.close(self._descriptor)
             owner = f"process {content[0]}" if at_work else "another process"
@@ -56,15 +56,3 @@ class FolderLock:
     def _write(self, words: str) -> None:
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         os.write(self._descriptor, words.ljust(_LENGTH - 1).encode("ascii") + b"\n")
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(descriptor, 1 << 20, os.SEEK_SET)  # a locked byte cannot be read there, so not one of the words
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sys
 import tempfile
 import threading
 from pathlib import Path
 
 from lineproof.errors import SourceLost
+from lineproof.file_lock import lock_file
 
 # Of the whole machine (Filesystem Hierarchy Standard 3.0, 5.9). $XDG_RUNTIME_DIR is one user's own: a service and a
 # technician at the keyboard would not see each other's leases.
@@ -65,7 +65,7 @@ class Lease:
                 f"camera {camera}: {path} cannot be opened ({error.strerror})", hint="run every line as the same user"
             ) from None
         try:
-            _lock(descriptor)
+            lock_file(descriptor)
         except OSError:
             holder = os.read(descriptor, _LENGTH).decode("utf-8", "replace").strip()
             os.close(descriptor)
@@ -108,15 +108,3 @@ def _write(descriptor: int, words: str) -> None:
     line = words.encode()[: _LENGTH - 1].ljust(_LENGTH - 1) + b"\n"
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.write(descriptor, line)
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(descriptor, 1 << 20, os.SEEK_SET)  # a locked byte cannot be read there, so not one of the words
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
