@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import select
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -18,6 +18,7 @@ from lineproof.signals.gpio.settings import GpioSettings, Input, InputLine
 CONSUMER = "lineproof"  # as `gpioinfo` shows it
 # Room for the edges of an encoder at 10,000 a second while Python is held up for 100 ms; the kernel's default is 16 a line.
 EVENT_BUFFER = 1024
+Config = dict[Iterable[int | str] | int | str, gpiod.LineSettings | None]  # as gpiod types it
 ENCODER = (Input.ENCODER_A, Input.ENCODER_B)
 
 
@@ -41,10 +42,10 @@ class GpiodLines:
         self._seen: dict[int, int] = {}  # offset → number of its last edge
         self._outputs: gpiod.LineRequest | None = None
         self._inputs: gpiod.LineRequest | None = None
-        self._all_off = {line.offset: Value.INACTIVE for line in settings.outputs.values()}
+        self._all_off: dict[int | str, Value] = {line.offset: Value.INACTIVE for line in settings.outputs.values()}
         try:
             if settings.outputs:
-                self._outputs = gpiod.request_lines(settings.chip, CONSUMER, _output_config(settings))
+                self._outputs = gpiod.request_lines(settings.chip, _output_config(settings), CONSUMER)
             if settings.inputs:
                 self._inputs = self._request_inputs(settings)
                 self._poll.register(self._inputs.fd, select.POLLIN)
@@ -92,7 +93,7 @@ class GpiodLines:
         """Outputs first."""
         if self._outputs is not None:
             with suppress(OSError):  # the chip is gone, and its lines with it
-                self._outputs.set_values(dict(self._all_off))
+                self._outputs.set_values(self._all_off)
             self._outputs.release()
         if self._inputs is not None:
             self._inputs.release()
@@ -103,17 +104,13 @@ class GpiodLines:
         debounce = timedelta(milliseconds=settings.debounce_ms)
         if debounce:
             with suppress(OSError):
-                request = gpiod.request_lines(
-                    settings.chip, CONSUMER, _input_config(settings, debounce), event_buffer_size=EVENT_BUFFER
-                )
+                request = gpiod.request_lines(settings.chip, _input_config(settings, debounce), CONSUMER, EVENT_BUFFER)
                 self.debounced = True
                 return request
-        return gpiod.request_lines(
-            settings.chip, CONSUMER, _input_config(settings, timedelta()), event_buffer_size=EVENT_BUFFER
-        )
+        return gpiod.request_lines(settings.chip, _input_config(settings, timedelta()), CONSUMER, EVENT_BUFFER)
 
 
-def _output_config(settings: GpioSettings) -> dict[int, gpiod.LineSettings]:
+def _output_config(settings: GpioSettings) -> Config:
     return {
         line.offset: gpiod.LineSettings(
             direction=Direction.OUTPUT, active_low=line.active_low, output_value=Value.INACTIVE
@@ -122,7 +119,7 @@ def _output_config(settings: GpioSettings) -> dict[int, gpiod.LineSettings]:
     }
 
 
-def _input_config(settings: GpioSettings, debounce: timedelta) -> dict[int, gpiod.LineSettings]:
+def _input_config(settings: GpioSettings, debounce: timedelta) -> Config:
     return {
         line.offset: _input_line(line, timedelta() if name in ENCODER else debounce)
         for name, line in settings.inputs.items()

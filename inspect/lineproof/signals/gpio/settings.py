@@ -85,7 +85,7 @@ class GpioSettings(StrictModel):
     def _one_function_a_line(self) -> Self:
         if not self.outputs and not self.inputs:
             raise ValueError("no line is used: name at least one under outputs or inputs")
-        places = [line.offset for line in (*self.outputs.values(), *self.inputs.values())]
+        places = [line.offset for line in self.outputs.values()] + [line.offset for line in self.inputs.values()]
         ack, reset = self.inputs.get(Input.ACK), self.inputs.get(Input.RESET)
         if ack is not None and reset is not None and ack.offset == reset.offset:
             if ack != reset:
