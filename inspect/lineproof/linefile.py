@@ -18,6 +18,7 @@ from lineproof.rules.tolerance import Rules
 from lineproof.serve.settings import ServeSettings
 from lineproof.settings import StrictModel, load_settings
 from lineproof.sources.settings import SourceSettings
+from lineproof.watch.settings import QualitySettings
 
 
 class LineFile(StrictModel):
@@ -37,6 +38,9 @@ class LineFile(StrictModel):
         default=(), description="where to look, at full resolution; default: the whole frame"
     )
     rules: Rules = Field(default_factory=Rules, description="what is tolerated, per class")
+    quality: QualitySettings | None = Field(
+        default=None, description="what a good frame looks like, from `lineproof commission`; default: not checked"
+    )
     records: RecordSettings | None = Field(default=None, description="what to keep; default: nothing is recorded")
     serve: ServeSettings = Field(default_factory=ServeSettings, description="the HTTP door; default: loopback only")
 
@@ -53,6 +57,8 @@ def load_line(path: Path) -> LineFile:
     changes: dict[str, object] = {"bundle": folder / line.bundle}
     if line.source is not None:
         changes["source"] = line.source.located(folder)
+    if line.quality is not None:
+        changes["quality"] = line.quality.located(folder)
     if line.records is not None:
         changes["records"] = line.records.model_copy(update={"folder": folder / line.records.folder})
     if line.serve.token_file is not None:
