@@ -71,14 +71,16 @@ class Learnt:
     notes: tuple[str, ...]  # for people: what could not be learnt, and why
 
 
-def learn(frames: Sequence[Glimpse], *, position: bool = True, least: int = MIN_FRAMES) -> Learnt:
+def learn(frames: Sequence[Glimpse], *, position: bool = True) -> Learnt:
     """Limits from good frames; a frame far from all others is set aside.
 
     Raises:
         GateError: too few, all dark or white or flat, too different from each other, or the camera does not stand still.
     """
-    if len(frames) < max(least, 1):
-        raise GateError(f"{len(frames)} frames, {least} are needed", hint="let the camera run longer, or record more")
+    if len(frames) < MIN_FRAMES:
+        raise GateError(
+            f"{len(frames)} frames, {MIN_FRAMES} are needed", hint="let the camera run longer, or record more"
+        )
     measured = [measure(frame) for frame in frames]
     _require_a_picture(measured)
     rejected = _outliers(measured)

@@ -81,7 +81,8 @@ class Template:
         picture = seen.grey.astype(np.float32)
         for row, (quarter, (top, left)) in enumerate(zip(self._quarters, self._corners, strict=True)):
             window = picture[top : top + self._half[0], left : left + self._half[1]]
-            shift, response = cv2.phaseCorrelate(quarter, window - window.mean(), self._window)
+            # A copy: OpenCV multiplies what it is given by the window, in place (seen with 5.0).
+            shift, response = cv2.phaseCorrelate(quarter.copy(), window - window.mean(), self._window)
             shifts[2 * row : 2 * row + 2] = shift
             weights[2 * row : 2 * row + 2] = max(response, _FLOOR) ** 0.5
         dx, dy, turn = np.linalg.lstsq(self._equations * weights[:, None], shifts * weights, rcond=None)[0]

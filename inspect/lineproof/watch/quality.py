@@ -35,16 +35,18 @@ class QualityGate:
 
     def check_glimpse(self, seen: Glimpse) -> str | None:
         """The same of what was kept of a frame."""
-        return self._size(seen) or self._light(measured := measure(seen)) or self._focus(measured) or self._place(seen)
+        found = measure(seen)
+        # The most telling first: light upsets all that follows, blur takes contrast away, and both upset the place. A lamp
+        # that is off is said before its darkness; black and white are even, whatever the learnt light is.
+        level, uneven = self._level(found), self._evenness(found)
+        light = level or uneven if self._flat(found) else uneven or level
+        return self._size(seen) or light or self._focus(found) or self._flat(found) or self._place(seen)
 
     def _size(self, seen: Glimpse) -> str | None:
         learnt = self.settings.image_wh
         if learnt is None or learnt == seen.wh:
             return None
         return f"the picture is {seen.wh[0]}×{seen.wh[1]}, commissioned at {learnt[0]}×{learnt[1]}"
-
-    def _light(self, found: Measures) -> str | None:
-        return self._level(found) or self._evenness(found)
 
     def _level(self, found: Measures) -> str | None:
         limits = self.settings
@@ -55,9 +57,13 @@ class QualityGate:
             return f"overexposed: {found.saturated:.0%} of the pixels are white, learnt ≤ {limits.max_saturated:.0%}"
         if limits.max_dark is not None and found.dark > limits.max_dark:
             return f"too dark: {found.dark:.0%} of the pixels are black, learnt ≤ {limits.max_dark:.0%}"
-        if limits.min_contrast is not None and found.contrast < limits.min_contrast:
-            return f"no contrast: {found.contrast:.0f} grey levels, learnt ≥ {limits.min_contrast:.0f}"
         return None
+
+    def _flat(self, found: Measures) -> str | None:
+        least = self.settings.min_contrast
+        if least is None or found.contrast >= least:
+            return None
+        return f"no contrast: {found.contrast:.0f} grey levels, learnt ≥ {least:.0f}"
 
     def _evenness(self, found: Measures) -> str | None:
         limits = self.settings

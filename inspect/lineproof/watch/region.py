@@ -15,9 +15,10 @@ from lineproof.watch.measures import Glimpse
 _BORDER = 0.04  # of the shorter side: this ring shows the background
 _STANDS_OUT = 4.0  # robust spreads of the background's grey level, and at least
 _LEAST_GREY = 12.0  # this much, or noise and shading stand out from a flat background
+_PLAIN_GREY = 12.0  # a ring with a larger spread shows the part, or a background it cannot be told from
 _IN_MOST = 0.5  # of the frames
 _MARGIN = 0.03  # of the picture's width, around the part: frames to come may show it a little aside
-_TOO_SMALL, _TOO_LARGE = 0.01, 0.9  # of the picture
+_TOO_SMALL, _TOO_LARGE = 0.01, 0.8  # of the picture
 
 
 class Box(NamedTuple):
@@ -49,6 +50,9 @@ def find_region(frames: Sequence[Glimpse]) -> Box:
     wh = frames[0].wh
     if any(frame.wh != wh for frame in frames):
         raise GateError("the frames differ in size", hint="give the region by --region X,Y,WIDTH,HEIGHT")
+    plain = float(np.median([_background(frame.grey)[1] for frame in frames]))
+    if plain > _PLAIN_GREY:
+        raise _unsure("the edge of the picture shows no plain background")
     share = np.mean([_foreground(frame.grey) for frame in frames], axis=0)
     steady = np.asarray(share >= _IN_MOST, np.uint8)
     # Closes the dark lines and reflections inside a part, and opens away single specks of the background.
@@ -65,15 +69,19 @@ def find_region(frames: Sequence[Glimpse]) -> Box:
     return _widened(x, y, width, height, wh, wh[0] / steady.shape[1])
 
 
-def _foreground(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Pixels unlike the ring along the picture's edge."""
+def _background(grey: NDArray[np.uint8]) -> tuple[float, float]:
+    """Grey level and its robust spread, of the ring along the picture's edge."""
     ring = max(1, round(_BORDER * min(grey.shape)))
-    inner = np.zeros(grey.shape, np.bool_)
-    inner[ring:-ring, ring:-ring] = True
-    background = grey[~inner].astype(np.float64)
-    level = float(np.median(background))
-    limit = max(_LEAST_GREY, _STANDS_OUT * 1.4826 * float(np.median(np.abs(background - level))))
-    return np.asarray(np.abs(grey - level) > limit)
+    edge = np.ones(grey.shape, np.bool_)
+    edge[ring:-ring, ring:-ring] = False
+    level = float(np.median(grey[edge]))
+    return level, 1.4826 * float(np.median(np.abs(grey[edge] - level)))
+
+
+def _foreground(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Pixels unlike the background."""
+    level, sigma = _background(grey)
+    return np.asarray(np.abs(grey - level) > max(_LEAST_GREY, _STANDS_OUT * sigma))
 
 
 def _widened(x: int, y: int, width: int, height: int, wh: tuple[int, int], scale: float) -> Box:
