@@ -106,10 +106,10 @@ def _features(image: Image) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     scale = max(1.0, max(width, height) / _WORK_PX)
     if scale > 1:
         grey = cv2.resize(grey, (round(width / scale), round(height / scale)), interpolation=cv2.INTER_AREA)
-    keys, marks = cv2.ORB_create(_FEATURES, scaleFactor=_PYRAMID, fastThreshold=_FAST_THRESHOLD).detectAndCompute(
+    keys, marks = cv2.ORB.create(_FEATURES, scaleFactor=_PYRAMID, fastThreshold=_FAST_THRESHOLD).detectAndCompute(
         grey, None
     )
-    if marks is None:
+    if not keys:
         return np.zeros((0, 2)), np.zeros((0, 32), np.uint8)
     back = np.array([width / grey.shape[1], height / grey.shape[0]])
     # OpenCV's resize keeps the picture's edges, not the centres of its corner pixels; ORB forgets that between the levels

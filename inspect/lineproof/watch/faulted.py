@@ -38,7 +38,7 @@ def half_lit(side: str, left_over: float = STRAY_LIGHT) -> Fault:
         light = light if side in ("left", "top") else light[::-1]
         shape = (1, length) if side in ("left", "right") else (length, 1)
         lit = light.reshape(shape + (1,) * (pixels.ndim - 2))
-        return np.round(pixels * lit).astype(np.uint8)
+        return np.asarray(np.round(pixels * lit), np.uint8)
 
     return fault
 

@@ -154,11 +154,13 @@ def _ratio(of: Spread) -> tuple[float, float]:
 
 
 def _down(value: float, digits: int) -> float:
-    return math.floor(value * 10**digits) / 10**digits
+    scale = 10.0**digits
+    return math.floor(value * scale) / scale
 
 
 def _up(value: float, digits: int) -> float:
-    return math.ceil(value * 10**digits) / 10**digits
+    scale = 10.0**digits
+    return math.ceil(value * scale) / scale
 
 
 def _tried(settings: QualitySettings, frames: Sequence[Glimpse]) -> tuple[Tried, ...]:

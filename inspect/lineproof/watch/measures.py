@@ -53,7 +53,7 @@ def glimpse(image: Image) -> Glimpse:
     grey = cv2.cvtColor(picked, cv2.COLOR_BGR2GRAY)
     grey = cv2.resize(grey, _scaled((width, height), REDUCED_PX), interpolation=cv2.INTER_AREA)
     x, y = max(0, (width - CROP_PX) // 2), max(0, (height - CROP_PX) // 2)
-    crop = cv2.cvtColor(np.ascontiguousarray(image[y : y + CROP_PX, x : x + CROP_PX]), cv2.COLOR_BGR2GRAY)
+    crop = cv2.cvtColor(image[y : y + CROP_PX, x : x + CROP_PX], cv2.COLOR_BGR2GRAY)
     return Glimpse(np.asarray(grey, np.uint8), np.asarray(crop, np.uint8), (width, height))
 
 
@@ -63,7 +63,7 @@ def _scaled(wh: tuple[int, int], width: int) -> tuple[int, int]:
 
 
 def measure(seen: Glimpse) -> Measures:
-    """Measure a glimpse; 0.3 ms with its reduction for 1280 × 960 on a slow core."""
+    """Measure a glimpse."""
     grey = seen.grey
     counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
     share = np.cumsum(counts, dtype=np.float64) / grey.size

@@ -45,6 +45,11 @@ class Template:
         self.grey = grey
         self.steady = steady
         height, width = grey.shape
+        self._mask = steady.ravel().astype(np.float32)
+        self._share = self._mask / max(1.0, float(self._mask.sum()))
+        learnt = grey.ravel().astype(np.float32)
+        self._learnt = (learnt - learnt @ self._share) * self._mask
+        self._norm = float(np.linalg.norm(self._learnt))
         self._half = max(1, height // 2), max(1, width // 2)
         tops, lefts = (0, height - self._half[0]), (0, width - self._half[1])
         self._corners = [(top, left) for top in tops for left in lefts]
@@ -84,8 +89,9 @@ class Template:
             # A copy: OpenCV multiplies what it is given by the window, in place (seen with 5.0).
             shift, response = cv2.phaseCorrelate(quarter.copy(), window - window.mean(), self._window)
             shifts[2 * row : 2 * row + 2] = shift
-            weights[2 * row : 2 * row + 2] = max(response, _FLOOR) ** 0.5
-        dx, dy, turn = np.linalg.lstsq(self._equations * weights[:, None], shifts * weights, rcond=None)[0]
+            weights[2 * row : 2 * row + 2] = max(response, _FLOOR)
+        weighted = self._equations.T * weights
+        dx, dy, turn = np.linalg.solve(weighted @ self._equations, weighted @ shifts)
         scale = seen.wh[0] / seen.grey.shape[1]
         match = self._match(picture, dx, dy, turn)
         return Position(float(dx * scale), float(dy * scale), float(np.degrees(turn)), match)
@@ -121,9 +127,7 @@ class Template:
         to_picture = np.array([[cos, -sin, x + dx - cos * x + sin * y], [sin, cos, y + dy - sin * x - cos * y]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         back = cv2.warpAffine(picture, to_picture, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        there, learnt = back[self.steady], self.grey[self.steady].astype(np.float32)
-        if there.size == 0:
-            return 0.0
-        there, learnt = there - there.mean(), learnt - learnt.mean()
-        norm = float(np.linalg.norm(there) * np.linalg.norm(learnt))
-        return float(there @ learnt) / norm if norm > _FLOOR else 0.0
+        there = back.ravel()
+        there = (there - there @ self._share) * self._mask
+        norm = float(np.linalg.norm(there)) * self._norm
+        return float(there @ self._learnt) / norm if norm > _FLOOR else 0.0

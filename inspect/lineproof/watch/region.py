@@ -56,9 +56,9 @@ def find_region(frames: Sequence[Glimpse]) -> Box:
     share = np.mean([_foreground(frame.grey) for frame in frames], axis=0)
     steady = np.asarray(share >= _IN_MOST, np.uint8)
     # Closes the dark lines and reflections inside a part, and opens away single specks of the background.
-    steady = cv2.morphologyEx(steady, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    steady = cv2.morphologyEx(steady, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    count, _, facts, _ = cv2.connectedComponentsWithStats(steady)
+    closed = cv2.morphologyEx(steady, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, _, facts, _ = cv2.connectedComponentsWithStats(opened)
     if count < 2:
         raise _unsure("nothing stands out from the background in most of the frames")
     x, y, width, height, area = (int(value) for value in facts[1:][int(np.argmax(facts[1:, cv2.CC_STAT_AREA]))])
