@@ -77,7 +77,7 @@ class Template:
         return float(self.steady.mean())
 
     def locate(self, seen: Glimpse) -> Position:
-        """By phase correlation of four quarters and one rigid movement through the four; half a millisecond.
+        """By phase correlation of four quarters and one rigid movement through the four.
 
         A pixel of the reduced copy is several of the camera's: shifts are good to some 2 camera pixels in 1280 and turns
         to some 0.4°, beyond a sixth of the picture only the match tells.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Chosen on NEU-DET and the magnetic tiles (tests/benchmarks/quality_gate.py), 12 scenes, 50 frames learnt: k = 4 alone
-# refuses 4 % of good frames that it has not seen, for the tails of real scenes are heavier than a Gaussian's; with
+# Chosen on NEU-DET and the magnetic tiles (tests/benchmarks/quality_gate.py), 12 scenes, up to 50 frames learnt: k = 4 alone
+# refuses 4 % of the good frames that were not learnt, for the tails of real scenes are heavier than a Gaussian's; with
 # three quarters more than the farthest good frame it is 0.4 %, and σ = 4 px is still refused. k = 6 lets blur through.
 SPREADS = 4.0
 BEYOND = 0.75
