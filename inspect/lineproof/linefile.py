@@ -21,6 +21,7 @@ from lineproof.serve.settings import ServeSettings
 from lineproof.settings import StrictModel, load_settings
 from lineproof.signals.settings import IoSettings
 from lineproof.sources.settings import SourceSettings
+from lineproof.watch.settings import QualitySettings
 
 
 class StationSection(StationSettings):
@@ -29,6 +30,21 @@ class StationSection(StationSettings):
     code: CodeSettings | None = Field(
         default=None, description="a code on the picture of the first camera is the part id"
     )
+    quality: dict[str, QualitySettings] = Field(
+        default_factory=dict, description="what a good frame looks like, by view, as learnt by `commission`"
+    )
+
+    @model_validator(mode="after")
+    def _views_exist(self) -> Self:
+        stray = next((view for view in self.quality if view not in self.terms.views), None)
+        if stray is not None:
+            raise ValueError(f"quality.{stray}: no camera has this view; there are {', '.join(self.terms.views)}")
+        return self
+
+    def located(self, folder: Path) -> Self:
+        """The same settings with relative paths taken from `folder`, where the line file lies."""
+        quality = {view: one.located(folder) for view, one in self.quality.items()}
+        return super().located(folder).model_copy(update={"quality": quality})
 
 
 class LineFile(StrictModel):
@@ -52,6 +68,9 @@ class LineFile(StrictModel):
         default=(), description="where to look, at full resolution; default: the whole frame"
     )
     rules: Rules = Field(default_factory=Rules, description="what is tolerated, per class")
+    quality: QualitySettings | None = Field(
+        default=None, description="what a good frame looks like, from `lineproof commission`; default: not checked"
+    )
     records: RecordSettings | None = Field(default=None, description="what to keep; default: nothing is recorded")
     serve: ServeSettings = Field(default_factory=ServeSettings, description="the HTTP door; default: loopback only")
 
@@ -63,6 +82,10 @@ class LineFile(StrictModel):
             )
         if self.io.named and not self.stations:
             raise ValueError("`io` without `stations`: a wire shows stations")
+        if self.stations and self.quality is not None:
+            raise ValueError(
+                "`quality` beside `stations`: move it to stations.NAME.quality.VIEW, each camera has its own"
+            )
         stray = next((name for name in self.io.gpio if name not in self.stations), None)
         if stray is not None:
             raise ValueError(f"io.gpio.{stray}: there is no station of this name")
@@ -89,6 +112,8 @@ def load_line(path: Path) -> LineFile:
     if line.source is not None:
         changes["source"] = line.source.located(folder)
     changes["stations"] = {name: station.located(folder) for name, station in line.stations.items()}
+    if line.quality is not None:
+        changes["quality"] = line.quality.located(folder)
     if line.records is not None:
         changes["records"] = line.records.model_copy(update={"folder": folder / line.records.folder})
     if line.serve.token_file is not None:

@@ -11,6 +11,7 @@ import typer.main
 from lineproof import __version__
 from lineproof.cli import bundle, data, prove, records, wires
 from lineproof.cli.bench import bench
+from lineproof.cli.commission import commission
 from lineproof.cli.compare import compare
 from lineproof.cli.curve import curve
 from lineproof.cli.demo import demo
@@ -44,6 +45,7 @@ app.command()(evaluate)
 app.add_typer(prove.app)
 app.command()(inspect)
 app.command()(bench)
+app.command()(commission)
 app.command()(run)
 app.command()(serve)
 app.command()(sim)

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from lineproof.line.loop import Line
     from lineproof.line.truth import TruthTally
     from lineproof.linefile import LineFile
+    from lineproof.ports import Source
     from lineproof.records.journal import Journal
     from lineproof.records.settings import RecordSettings
+    from lineproof.watch.settings import QualitySettings
 
 
 def run(
@@ -92,7 +94,7 @@ def _assemble(
     journal = None if settings.records is None else _journal(settings.records)
     if journal is not None:
         stack.callback(journal.close)
-    source = open_source(settings.source)
+    source = _gated(open_source(settings.source), settings.quality)
     stack.callback(source.close)
     line = Line(
         inspector,
@@ -105,6 +107,15 @@ def _assemble(
         on_demand=settings.source.on_demand,
     )
     return line, journal
+
+
+def _gated(source: Source, quality: QualitySettings | None) -> Source:
+    if quality is None:
+        return source
+    from lineproof.watch.gated import GatedSource
+    from lineproof.watch.quality import QualityGate
+
+    return GatedSource(source, QualityGate.open(quality))
 
 
 def _journal(settings: RecordSettings) -> Journal:

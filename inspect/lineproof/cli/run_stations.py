@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 
 from lineproof.cli.output import emit, messages, require_extra
 from lineproof.cli.start import loading
+from lineproof.cli.station_checks import check_of
 from lineproof.cli.station_triggers import door, own_controllers
 from lineproof.cli.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
-    from lineproof.core import Frame
-    from lineproof.engine.codes import CodeReader
     from lineproof.inspector import Inspector
     from lineproof.line.conduct.conductor import Conductor
-    from lineproof.line.conduct.eye import Check, Checked, Sight
+    from lineproof.line.conduct.eye import Check, Sight
     from lineproof.line.conduct.inbox import Inbox
     from lineproof.line.conduct.news import News
     from lineproof.line.conduct.post import Post
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from lineproof.line.conduct.settings import StationSettings
     from lineproof.line.conduct.wires import Wires
     from lineproof.line.engine_room.room import EngineRoom
-    from lineproof.linefile import LineFile, StationSection
+    from lineproof.linefile import LineFile
     from lineproof.ports import Controller
     from lineproof.records.journal import Journal
     from lineproof.signals.open import Wiring
@@ -166,37 +165,12 @@ def _post(
         name,
         state,
         _wires(station, controllers),
-        [
-            Eye(_sight(name, camera, _check(station, number)), inbox.put)
-            for number, camera in enumerate(station.cameras)
-        ],
+        [Eye(_sight(name, camera, check_of(station, camera.view)), inbox.put) for camera in station.cameras],
         room,
         [] if journal is None else [journal],
         mm_per_px=settings.rules.mm_per_px,
         clock_ns=time.monotonic_ns,
     )
-
-
-def _check(station: StationSection, camera: int) -> Check:
-    """What is looked for on a frame before it is judged: the part's code, on the first camera."""
-    from lineproof.line.conduct.eye import nothing_to_check
-
-    if station.code is None or camera > 0:
-        return nothing_to_check
-    from lineproof.engine.codes import CodeReader
-
-    return partial(_read_code, CodeReader(station.code))
-
-
-def _read_code(reader: CodeReader, frame: Frame) -> Checked:
-    from lineproof.errors import EngineError
-    from lineproof.line.conduct.eye import Checked
-
-    try:
-        code = reader.read(frame.image)
-    except EngineError as error:
-        return Checked(str(error))
-    return Checked("no code can be read on the part") if code is None else Checked(part_id=code)
 
 
 def _sight(station: str, camera: SourceSettings, check: Check) -> Sight:

@@ -1,0 +1,1 @@
+"""Is the camera still as it was commissioned: light, focus, place and scale."""
