@@ -24,6 +24,7 @@ from lineproof.records.cycle import Acknowledgement, Cycle
 
 READY_S = 120.0  # the engine's process imports as much as a machine under load lets it
 STATION = "s1"
+WARM_UP = 20  # parts
 Key = tuple[int, int]  # session, seq
 
 
@@ -160,6 +161,16 @@ def spread_ms(values: Sequence[float]) -> dict[str, float]:
     p50, p99 = np.percentile(values, [50, 99])
     found = {"n": len(values), "p50": p50, "p99": p99, "max": np.max(values)}
     return {name: round(1e3 * float(value), 3) if name != "n" else value for name, value in found.items()}
+
+
+def latencies_ms(answers: Answers, undisturbed: int) -> dict[str, object]:
+    """Trigger to answer of parts that were inspected: of the first so many answers, without warm-up, and of the rest."""
+    inspected = (Outcome.PASS, Outcome.FAIL)
+    first, rest = answers.rows[WARM_UP:undisturbed], answers.rows[undisturbed:]
+    return {
+        name: spread_ms([row.latency_ms / 1e3 for row in rows if row.outcome in inspected])
+        for name, rows in (("undisturbed", first), ("disconnects", rest))
+    }
 
 
 def wait_for(condition: Callable[[], object], timeout_s: float = 20.0, what: str = "it") -> None:

@@ -15,10 +15,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from interop_line import Answers, Camera, Hand, handles, running, spread_ms, wait_for
+from interop_line import STATION, WARM_UP, Answers, Camera, Hand, handles, latencies_ms, running, spread_ms, wait_for
 
 from lineproof.core import Image, Inspection
-from lineproof.core.station import Outcome
 from lineproof.line.conduct.inbox import Inbox
 from lineproof.records.cycle import Acknowledgement, Cycle
 from lineproof.records.journal import Journal
@@ -29,7 +28,6 @@ from postgres_rig import START_S, programs, unprivileged
 
 PERIOD_S = 0.02  # 50 parts a second
 RESTART_EVERY = 25
-WARM_UP = 20  # parts
 END_JOURNAL = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'journal'"
 
 
@@ -138,21 +136,17 @@ def _under_parts(
                 recovered_s["connection"].append(_until_written(journal, answers))
         after = handles()
         hand.stop()
-        wait_for(lambda: conductor.posts["s1"].tally.parts == hand.triggers, what="the last answers")
+        wait_for(lambda: conductor.posts[STATION].tally.parts == hand.triggers, what="the last answers")
     flushed = journal.flush(30)
     journal.close()
     health = journal.health()
-    latencies_s = [row.latency_ms / 1e3 for row in answers.rows if row.outcome in (Outcome.PASS, Outcome.FAIL)]
     return {
         "peer": "PostgreSQL",
         "disconnects": times,
         "of_these_restarts_of_the_server": len(recovered_s["server"]),
         "connection_ended_to_rows_ms": spread_ms(recovered_s["connection"]),
         "server_up_to_rows_ms": spread_ms(recovered_s["server"]) if recovered_s["server"] else None,
-        "trigger_to_answer_ms": {
-            "undisturbed": spread_ms(latencies_s[WARM_UP:undisturbed]),
-            "disconnects": spread_ms(latencies_s[undisturbed:]),
-        },
+        "trigger_to_answer_ms": latencies_ms(answers, undisturbed),
         "triggers": hand.triggers,
         **answers.figures(),
         "flushed": flushed,
