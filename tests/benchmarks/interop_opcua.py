@@ -41,13 +41,12 @@ class Clients:
     """The process that forks controllers, and what they told."""
 
     def __init__(self, port: int) -> None:
-        self.told: dict[int, list[Line]] = {0: []}
+        self.told: dict[int, list[Line]] = {}
         self._process = subprocess.Popen(
             [sys.executable, CLIENT, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._thread = threading.Thread(target=self._listen, name="clients")
         self._thread.start()
-        wait_for(lambda: self.told[0], 120, "asyncua to be imported")
         self._number = 0
 
     def begin(self, *parts: str) -> int:
@@ -106,9 +105,9 @@ def disconnects(times: int, folder: Path, port: int, chance: random.Random) -> d
     del folder
     inbox, answers, camera, tally = Inbox(), Answers(), Camera(PART_S), Tally()
     settings = OpcUaSettings(endpoint=f"opc.tcp://127.0.0.1:{port}/lineproof")
-    wire = open_stations(settings, [STATION], inbox.wake)[STATION]
-    clients = Clients(port)
+    clients = Clients(port)  # it imports asyncua while this process builds the address space
     try:
+        wire = open_stations(settings, [STATION], inbox.wake)[STATION]
         timeout_ms = 1e3 * LOST_S
         with running({"opcua": wire}, inbox, [answers], camera, commanding="opcua", controller_timeout_ms=timeout_ms):
             number = clients.begin("first")

@@ -115,7 +115,6 @@ def main() -> None:
     port = int(sys.argv[1])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
-    tell(0, "up")
     for line in sys.stdin:
         number, *parts = line.split()
         if os.fork() == 0:

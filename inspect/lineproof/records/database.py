@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ SCHEMA = "v0002"  # the newest revision in migrations/versions; a test holds the
 QUICK_CHECK_MAX_BYTES = 16_000_000
 _BUSY_MS = 5_000
 _WAL_LIMIT_BYTES = 64_000_000
+
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # its line for each broken connection: `health` has it
 
 
 def database_url(folder: Path, url: str | None) -> URL:
