@@ -2,7 +2,8 @@
 
 The broker dies by SIGKILL, so it publishes no last will and its port is closed at once. It keeps sessions and queues on
 its disk at every change, as an operator sets it up who wants them back after a power cut. Results are read by a client
-of another library with a session of its own; as MQTT promises at QoS 1 they may come twice, and each has its key.
+of another library with a session of its own; as MQTT promises at QoS 1 they may come twice, and each has its key. What
+the broker confirmed and then forgot, because it died before its disk had it, is counted apart from what is lost.
 """
 
 from __future__ import annotations
@@ -35,12 +36,14 @@ from lineproof.core.station import Outcome
 from lineproof.line.conduct.inbox import Inbox
 from lineproof.signals.mqtt import Mqtt
 from lineproof.signals.mqtt_settings import MqttSettings
+from lineproof.signals.store_queue import Handed, Kind
 from mqtt_rig import TOPIC, WHERE, Subscriber, accepts, mosquitto_program
 
-PERIOD_S = 0.05  # 20 parts a second
+PERIOD_S = 0.1  # ten parts a second, five messages each: a broker that flushes each to its disk takes some 150 a second
+PATIENCE_S = 120.0  # for the backlog at the end
 LONG_EVERY = 10
 SHORT_DOWN_S, LONG_DOWN_S = 0.05, 1.5
-DURABLE = "persistence true\nautosave_on_changes true\nautosave_interval 1\nmax_queued_messages 0\nallow_anonymous true"
+DURABLE = "persistence true\nautosave_on_changes true\nautosave_interval 1\nmax_queued_messages 0\nmax_inflight_messages 0\nallow_anonymous true"
 
 
 def missing() -> str:
@@ -86,12 +89,27 @@ class Mes(Subscriber):
         return None
 
 
+class Confirmed:
+    """Results that the broker has confirmed: from then on they are its own."""
+
+    def __init__(self, wire: Mqtt) -> None:
+        self.keys: set[Key] = set()
+        self._confirm = wire._store.confirm
+        wire._store.confirm = self._note
+
+    def _note(self, handed: Handed) -> None:
+        if handed.message.kind is Kind.RESULT:
+            self.keys.add((handed.message.session, handed.message.seq))
+        self._confirm(handed)
+
+
 def disconnects(times: int, folder: Path, port: int, chance: random.Random) -> dict[str, object]:
     """Kill the broker so often while parts are answered; figures."""
     broker, inbox, answers = Broker(folder, port), Inbox(), Answers()
     broker.start()
     hand = Hand(PERIOD_S, inbox.wake)
     mes, wire = Mes(port), Mqtt(MqttSettings(port=port, **WHERE))
+    confirmed = Confirmed(wire)
     linked_s, online_s = [], []
     wires = {"hand": hand, "mqtt": wire}
     with running(wires, inbox, [answers], Camera(), commanding="hand") as conductor:
@@ -112,7 +130,7 @@ def disconnects(times: int, folder: Path, port: int, chance: random.Random) -> d
         after = handles()
         hand.stop()
         wait_for(lambda: conductor.posts[STATION].tally.parts == hand.triggers, what="the last answers")
-        wait_for(lambda: wire.health().store.waiting_results == 0, what="the broker to have every result")
+        wait_for(lambda: wire.health().store.waiting_results == 0, PATIENCE_S, "the broker to have every result")
         with suppress(TimeoutError):  # what is missing then is counted
             wait_for(lambda: not wanted(answers) - set(keys(mes)), 10, "every result")
         store = wire.health().store
@@ -127,7 +145,7 @@ def disconnects(times: int, folder: Path, port: int, chance: random.Random) -> d
         "triggers": hand.triggers,
         **answers.figures(),
         "results_dropped": store.dropped_results,
-        **delivered(mes, answers),
+        **delivered(mes, answers, confirmed),
         "handles": [before, after],
     }
 
@@ -148,14 +166,16 @@ def keys(mes: Mes) -> list[Key]:
     return [(body["session"], body["seq"]) for body in mes.bodies("/result")]
 
 
-def delivered(mes: Mes, answers: Answers) -> dict[str, object]:
+def delivered(mes: Mes, answers: Answers, confirmed: Confirmed) -> dict[str, object]:
     """What became of each result; a copy has the key of its original, whatever it is marked as."""
     came = keys(mes)
     first = list(dict.fromkeys(came))
     told = {(body["session"], body["seq"]): body["outcome"] for body in mes.bodies("/result")}
+    missed = wanted(answers) - set(first)
     true = {row.key: row.outcome.value for row in answers.rows}
     return {
-        "results_lost": len(wanted(answers) - set(first)),
+        "results_lost": len(missed - confirmed.keys),
+        "results_confirmed_and_forgotten": len(missed & confirmed.keys),
         "results_unknown": len(set(first) - set(true)),
         "results_changed": sum(told[key] != true.get(key) for key in told),
         "results_out_of_order": sum(a > b for a, b in itertools.pairwise(first)),

@@ -184,6 +184,7 @@ def figures(times: int, tally: Tally, answers: Answers, clients: Clients) -> dic
         "connect_to_session_ms": spread_ms(tally.connected_s),
         "connect_to_ready_ms": spread_ms(tally.ready_s),
         "triggers_confirmed": len(triggered),
+        "counted_as_lost_while_there": sum(what == "unread" for _, what, _ in lines),
         **answers.figures(),
         "triggers_without_answer": len(triggered - answered),
         "pass_read_that_was_none": len(

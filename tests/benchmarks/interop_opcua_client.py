@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from asyncua import Client, ua
 NAMESPACE = "urn:lineproof:machine-vision"
 STATION = "s1"
 BEAT_S = 0.05
+ANSWER_S = 3.0
 NOT_TAKEN_S = 0.005  # between two attempts to trigger
 
 
@@ -70,19 +72,27 @@ class Controller:
             self.tell("asks", part)
             try:
                 job = await machine.call_method(method, part, part, ua.Variant(0, ua.VariantType.UInt32))
-            except ua.uaerrors.BadInvalidState:
+            except (ua.uaerrors.BadInvalidState, ua.uaerrors.BadTimeout):
                 await asyncio.sleep(NOT_TAKEN_S)
                 continue
             self.tell("triggered", job, part)
             return
 
-    async def answer(self, part: str) -> None:
-        """Read and acknowledged; one for another part is of before."""
-        while (result := await self.results.get())["part_id"] != part:
-            pass
+    async def whole_part(self, part: str) -> None:
+        """Triggered, read and acknowledged; again, when this process was too slow and counted as lost meanwhile."""
         machine, method = self.node("VisionStateMachine"), self.node("VisionStateMachine/Acknowledge").nodeid
-        await machine.call_method(method, result["result_id"])
-        self.tell("answered", part)
+        while True:
+            await self.trigger(part)
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    while (result := await self.results.get())["part_id"] != part:  # of before
+                        pass
+                await machine.call_method(method, result["result_id"])
+            except (TimeoutError, ua.uaerrors.BadNotFound):
+                self.tell("unread", part)
+            else:
+                self.tell("answered", part)
+                return
 
 
 def tell(number: int, *words: object) -> None:
@@ -103,8 +113,7 @@ async def control(port: int, number: int, parts: list[str]) -> None:
     await subscription.subscribe_data_change(
         [controller.node("Status/Ready"), controller.node("Result/ResultSnapshot")]
     )
-    await controller.trigger(parts[0])
-    await controller.answer(parts[0])
+    await controller.whole_part(parts[0])
     for part in parts[1:]:
         await controller.trigger(part)
     await beating
@@ -113,6 +122,7 @@ async def control(port: int, number: int, parts: list[str]) -> None:
 def main() -> None:
     """Fork a controller for each line."""
     port = int(sys.argv[1])
+    logging.getLogger("asyncua").addHandler(logging.NullHandler())
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
     for line in sys.stdin:
