@@ -23,7 +23,8 @@ QUICK_CHECK_MAX_BYTES = 16_000_000
 _BUSY_MS = 5_000
 _WAL_LIMIT_BYTES = 64_000_000
 
-logging.getLogger("psycopg").addHandler(logging.NullHandler())  # its line for each broken connection: `health` has it
+for _library in ("psycopg", "sqlalchemy"):  # their lines for each broken connection: the recorder's health has it
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 def database_url(folder: Path, url: str | None) -> URL:

@@ -74,7 +74,7 @@ def test_postgresql_ends_connections_and_dies(disconnects, monkeypatch):
     assert found["damages"] == []
 
 
-@pytest.mark.parametrize("library", ["mqtt", "psycopg", "asyncua"])
+@pytest.mark.parametrize("library", ["mqtt", "psycopg", "sqlalchemy", "asyncua"])
 def test_libraries_of_wires_and_records_say_nothing_on_their_own(library):
     """A line for each broken connection would bury what a person should see."""
     importlib.import_module("lineproof.signals.opcua.server")
