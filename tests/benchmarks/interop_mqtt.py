@@ -105,8 +105,16 @@ class Confirmed:
 
 def disconnects(times: int, folder: Path, port: int, chance: random.Random) -> dict[str, object]:
     """Kill the broker so often while parts are answered; figures."""
-    broker, inbox, answers = Broker(folder, port), Inbox(), Answers()
+    broker = Broker(folder, port)
     broker.start()
+    try:
+        return _under_parts(times, broker, chance)
+    finally:
+        broker.kill()
+
+
+def _under_parts(times: int, broker: Broker, chance: random.Random) -> dict[str, object]:
+    inbox, answers, port = Inbox(), Answers(), broker.port
     hand = Hand(PERIOD_S, inbox.wake)
     mes, wire = Mes(port), Mqtt(MqttSettings(port=port, **WHERE))
     confirmed = Confirmed(wire)
@@ -135,7 +143,6 @@ def disconnects(times: int, folder: Path, port: int, chance: random.Random) -> d
             wait_for(lambda: not wanted(answers) - set(keys(mes)), 10, "every result")
         store = wire.health().store
     mes.close()
-    broker.kill()
     return {
         "peer": "Mosquitto",
         "disconnects": times,
