@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ SCHEMA = "v0002"  # the newest revision in migrations/versions; a test holds the
 QUICK_CHECK_MAX_BYTES = 16_000_000
 _BUSY_MS = 5_000
 _WAL_LIMIT_BYTES = 64_000_000
+
+for _library in ("psycopg", "sqlalchemy"):  # their lines for each broken connection: the recorder's health has it
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 def database_url(folder: Path, url: str | None) -> URL:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import socket
 import threading
@@ -34,6 +35,8 @@ WINDOW = 10  # messages in flight; brokers allow 20 or more
 FAREWELL_S = 1.0  # for what waits, once `stop` was called
 STOP_S = 12.0  # an attempt to connect cannot be interrupted: the network, then the handshake of TLS
 REFUSED = 0x80  # of a subscription (MQTT 3.1.1, 3.9.3)
+
+logging.getLogger("mqtt").addHandler(logging.NullHandler())  # its line for each broken connection: `last_error` has it
 
 
 class MqttLink:

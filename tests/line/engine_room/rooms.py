@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import shutil
@@ -43,6 +44,7 @@ class ObedientEngine(ScriptedEngine):
             "fail": self.fail,
             "bug": lambda image: 1 / 0,
             "write": self.write,
+            "collect": self.collect,
             "abort": lambda image: os.abort(),
             "stdout": lambda image: os.write(1, b"hello from a library\n"),
         }
@@ -72,6 +74,10 @@ class ObedientEngine(ScriptedEngine):
 
     def fail(self, _image):
         raise EngineError("the run failed: odd")
+
+    def collect(self, _image):
+        if not gc.get_freeze_count():
+            raise EngineError("a full collection would look at all that was ever imported")
 
     def write(self, image):
         image[0, 0, 0] = 1

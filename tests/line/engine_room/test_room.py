@@ -47,6 +47,12 @@ def test_it_says_what_decides(running):
     assert running.room.classes == ("scratch",)
 
 
+def test_no_collection_looks_at_what_was_there_before_the_first_frame(running):
+    """A part would wait for it."""
+    (event,) = done(running, job("collect"))
+    assert event.inspection.decision is Decision.PASS
+
+
 def test_an_inspection_is_that_of_the_frame(running):
     given = job(seq=5, view="left", origin="cam 7/231", reduction=2)
     (event,) = done(running, given)

@@ -7,6 +7,7 @@ import json
 import random
 from collections import defaultdict
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from asyncua import Client, ua
@@ -26,7 +27,7 @@ from lineproof.errors import SignalError
 from lineproof.signals.opcua.address_space import METHODS, RESULT, SHOWN, SNAPSHOT
 from lineproof.signals.opcua.server import open_stations
 from lineproof.signals.opcua.settings import OpcUaSettings
-from opcua_rig import READY, SESSION, deciding, peer_of, take_triggers
+from opcua_rig import READY, SESSION, Peer, deciding, peer_of, take_triggers
 
 RECIPE = ua.Variant(0, ua.VariantType.UInt32)
 RESULTS = [variable.path for variable in RESULT]
@@ -348,6 +349,37 @@ def test_a_hundred_clients_that_go_away_at_the_worst_moment(station):
         assert station.commands() == []
 
     asyncio.run(story())
+
+
+def test_a_client_that_crashes_again_and_again_does_not_keep_anybody_from_subscribing():
+    """Each session that it leaves behind holds its subscriptions for a minute; there is room for 32."""
+    settings = OpcUaSettings(endpoint="opc.tcp://127.0.0.1:0/lineproof", watchdog_ms=60_000, clients=8)
+    station = open_stations(settings, ["cam"])["cam"]
+
+    async def subscribe(peer: Peer, listener: Listener) -> None:
+        subscription = await peer.client.create_subscription(10, listener)
+        listener.paths[peer.node("Status/Recipe").nodeid] = "Status/Recipe"
+        await subscription.subscribe_data_change(peer.node("Status/Recipe"))
+
+    async def story() -> None:
+        steady = Listener()
+        async with peer_of(station) as peer:
+            await subscribe(peer, steady)
+            for _ in range(10):
+                async with peer_of(station) as crashing:
+                    for _ in range(4):
+                        await subscribe(crashing, Listener())
+                    crashing.client.uaclient.protocol.transport.abort()
+            station.show(replace(READY, recipe=5))
+            async with asyncio.timeout(5):
+                while {"Status/Recipe": 5} not in steady.moments.values():
+                    await asyncio.sleep(0.01)
+
+    station.show(READY)
+    try:
+        asyncio.run(story())
+    finally:
+        station.close()
 
 
 def test_two_servers_on_one_port(station):

@@ -84,7 +84,7 @@ class NodeServer:
         settings = self._settings
         self._claim()
         users = None if settings.users_file is None else read_users(settings.users_file)
-        self._server = Server(iserver=_bounded(settings.clients, users))
+        self._server = Server(iserver=_bounded(settings.clients, users, self._connected))
         self._server.set_endpoint(settings.endpoint)
         self._server.limits = TransportLimits(max_chunk_count=MAX_CHUNKS, max_message_size=MAX_CHUNKS * 65_535)
         self._server.name = "lineproof"
@@ -159,6 +159,11 @@ class NodeServer:
         """Cut connections that do not close."""
         for transport in list(self._server.iserver.asyncio_transports):
             transport.abort()
+
+    def _connected(self) -> set[ua.NodeId]:
+        """The sessions that have a connection."""
+        processors = [protocol.processor for protocol in self._server.bserver.clients]
+        return {one.session.session_id for one in processors if one is not None and one.session is not None}
 
     def _claim(self) -> None:
         """Told within milliseconds that the port is taken, not after the address space was built."""
@@ -278,7 +283,7 @@ def _out_of_the_collectors_sight() -> Iterator[None]:
             gc.enable()
 
 
-def _bounded(clients: int, users: Users | None) -> InternalServer:
+def _bounded(clients: int, users: Users | None, connected: Callable[[], set[ua.NodeId]]) -> InternalServer:
     """With bounds on what clients may take, and nobody an administrator."""
     server = InternalServer(user_manager=_Gate(users))
     server.max_connections = clients
@@ -288,7 +293,8 @@ def _bounded(clients: int, users: Users | None) -> InternalServer:
     server.max_monitored_item_queue_size = MAX_QUEUE
     server.max_lifetime_count = MAX_LIFETIME
     server.max_keep_alive_count = MAX_KEEP_ALIVE
-    server.subscription_service = server.isession.subscription_service = _Subscriptions(server.aspace, iserver=server)
+    service = _Subscriptions(server, connected)
+    server.subscription_service = server.isession.subscription_service = service
     server.register_server = _no_discovery
     return server
 
@@ -301,13 +307,31 @@ def _no_discovery(*_: object) -> None:
 class _Subscriptions(SubscriptionService):  # type: ignore[misc]
     """Publishes not more often than every 10 ms: all that a view changed is then in one notification."""
 
+    def __init__(self, server: InternalServer, connected: Callable[[], set[ua.NodeId]]) -> None:
+        """`connected` names the sessions that have a connection."""
+        super().__init__(server.aspace, iserver=server)
+        self._connected = connected
+
     async def create_subscription(
         self, params: ua.CreateSubscriptionParameters, *args: object, **kwargs: object
     ) -> ua.CreateSubscriptionResult:
         """Revise the interval, as a server may."""
         if not params.RequestedPublishingInterval >= MIN_PUBLISHING_MS:  # also not a number
             params.RequestedPublishingInterval = MIN_PUBLISHING_MS
+        await self._make_room()
         return await super().create_subscription(params, *args, **kwargs)
+
+    async def _make_room(self) -> None:
+        """With no room for another subscription, sessions without a connection go, the oldest first.
+
+        A session outlives its connection (OPC UA Part 4, 6.7); a client that crashes and comes back within each such
+        session's time would else keep itself and everybody out.
+        """
+        for session in list(self.iserver._external_sessions.values()):  # no public way to it
+            if len(self.subscriptions) < self.iserver.max_subscriptions:
+                return
+            if session.session_id not in self._connected():
+                await session.close_session()
 
 
 class _Gate:
