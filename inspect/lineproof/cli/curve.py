@@ -69,7 +69,9 @@ def curve(
     wanted = numbers("--sizes", sizes, least=1) or usual_sizes(dataset)
     asked = numbers("--predict", predict, least=1) or (2 * max(wanted), 4 * max(wanted))
     chosen = with_changes(load_recipe(recipe), imgsz=imgsz, epochs=epochs, minutes=minutes_each)
-    cells = plan_cells(dataset, wanted, numbers("--seeds", seeds, least=0) or (0, 1, 2), held_out, without_ok=without_ok)
+    cells = plan_cells(
+        dataset, wanted, numbers("--seeds", seeds, least=0) or (0, 1, 2), held_out, without_ok=without_ok
+    )
     study = Study(Wish(chosen, base, task, device), held_out)
     with interruptible(f"the same call goes on: lineproof curve … --out {out}"):
         outcomes = run_study(cells, out, study, train_progress)
