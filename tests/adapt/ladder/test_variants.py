@@ -123,7 +123,7 @@ def trained(out: Path, quality: dict[str, float]):
 
     def answer(spec):
         value = quality[spec.candidate.variant]
-        own = figures(value, drawn=[value] * 100)
+        own = figures(value).model_copy(update={"map_drawn": (value,) * 100})
         return finished(spec, value).model_copy(update={"val": own})
 
     runner = ScriptedRunner(lambda _: 0.0, answer)
