@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lineproof.cli.output import messages, require_extra
@@ -69,9 +70,7 @@ def door(conductor: Conductor, settings: LineFile, wires: Mapping[str, Mapping[s
     token = find_token(settings.serve.token_file, os.environ)
     refuse_open_door(settings.serve.host, token)
     stations = {
-        name: Triggered(
-            _fires(trigger), settings.stations[name].deadline_ms, lambda name=name: _trouble(conductor.posts[name])
-        )  # type: ignore[misc]
+        name: Triggered(_fires(trigger), settings.stations[name].deadline_ms, partial(_trouble, conductor.posts[name]))
         for name, trigger in triggers.items()
     }
     with listen(settings.serve.host, settings.serve.port) as listener:
