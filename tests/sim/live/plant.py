@@ -18,7 +18,6 @@ from lineproof.sim.scenario import Scenario
 from tiny_bundle import CLASSES, PARTS, tiny_bundle
 
 TOP = ("ok.png", "blue.png", "ok.png", "red and blue.png")  # in turn; the side is always good
-GOOD_SHARE = 2 / 4
 
 
 def line_file(folder: Path, bundle: Path, **changes: object) -> Path:

@@ -43,7 +43,6 @@ class Controller:
         self.plc = Plc(timer_ms)
         self.ready = False  # TriggerReady, as looked at last
         self.fault = 0  # FAULT_CODE of the same moment
-        self.offered: list[SimPart] = []
         self._offered_ns = 0
 
     @property
@@ -54,7 +53,6 @@ class Controller:
     def offer(self, part: SimPart) -> None:
         """A part is in front of the cameras."""
         self._offered_ns = time.monotonic_ns()
-        self.offered.append(part)
         self.plc.arrived.append(part)
 
     def scan(self) -> Fate | None:

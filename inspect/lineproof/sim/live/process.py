@@ -33,12 +33,10 @@ class LineProcess:
         self._command = list(command)
         self._process: subprocess.Popen[bytes] | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 – closed in `close`, together with the process
-        self.starts = 0
         self.killed_ns: list[int] = []  # monotonic
 
     def start(self) -> None:
         """Begin; returns at once."""
-        self.starts += 1
         self._process = subprocess.Popen(  # noqa: S603 – our own verb
             self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors
         )
