@@ -92,6 +92,13 @@ def test_your_own_parts_in_ten_minutes_and_their_proof(repo, plant):
     shell("lineproof train data/parts --out runs/old --steps 20 --imgsz 160", plant)
     trial = "".join(f"{n},{'bad' if n % 2 else 'good'},{'FAIL' if n % 2 else 'PASS'},\n" for n in range(40))
     (plant / "trial.csv").write_text("part,truth,decision,size\n" + trial)
+    wired = (repo / "README.md").read_text("utf-8").split("## Wire it to the controller")[1].split("\n## ")[0]
+    (plant / "station.yaml").write_text(blocks(wired, "yaml")[0])
+    *once, forever = commands(blocks(wired, "bash")[0])
+    for command in once:
+        shell(command, plant)
+    assert forever == "lineproof run station.yaml"  # what `sim` has started
+    assert "SESSION_ID" in (plant / "io" / "io.md").read_text("utf-8")
     proofs = (repo / "README.md").read_text("utf-8").split("## Prove what it misses")[1].split("\n## ")[0]
     for command in commands(blocks(proofs, "bash")[0]):
         shell(command, plant)

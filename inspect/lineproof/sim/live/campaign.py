@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from lineproof.core.codes import FaultCode
 from lineproof.core.station import Outcome
 from lineproof.errors import GateError
-from lineproof.line.station.faults import FaultCode
 from lineproof.sim.agenda import Agenda
 from lineproof.sim.live.controller import Controller, Fate
 from lineproof.sim.live.faults import LIVE_FAULTS, Hands
