@@ -83,7 +83,14 @@ def assemble(path: Path, settings: LineFile, stack: ExitStack) -> tuple[Conducto
             wires[kind] = controller
             stack.callback(controller.close)
     posts = [_post(name, settings, wiring[name], room, inbox, journal) for name in settings.stations]
-    return Conductor(posts, room, inbox, storage_trouble=partial(_storage_trouble, journal)), journal, wiring
+    conductor = Conductor(
+        posts,
+        room,
+        inbox,
+        storage_trouble=partial(_storage_trouble, journal),
+        storage_required=settings.records is not None and settings.records.required,
+    )
+    return conductor, journal, wiring
 
 
 def build_inspector(path: Path) -> Inspector:

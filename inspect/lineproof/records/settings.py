@@ -49,6 +49,9 @@ class RecordSettings(StrictModel):
         default=None,
         description="SQLAlchemy URL of another database; default: $LINEPROOF_RECORDS_URL, else SQLite in the folder",
     )
+    required: bool = Field(
+        default=False, description="of stations: while nothing can be written no part is inspected; default: a warning"
+    )
     images: ImageSettings = Field(default_factory=ImageSettings, description="which images are kept")
     backlog: BacklogSettings = Field(default_factory=BacklogSettings, description="what may wait in memory")
     retention: RetentionSettings = Field(default_factory=RetentionSettings, description="what is removed, and when")

@@ -179,6 +179,7 @@ class Rig:
         watchers: Sequence[str] = (),
         lag_ms: float = 0.0,
         storage: Callable[[], str] = lambda: "",
+        storage_required: bool = False,
         **terms: object,
     ) -> None:
         self.inbox: Inbox[News] = Inbox()
@@ -209,7 +210,14 @@ class Rig:
                     clock_ns=time.monotonic_ns,
                 )
             )
-        self.conductor = Conductor(posts, self.room, self.inbox, storage_trouble=storage, notifier=Notifier("", 0))
+        self.conductor = Conductor(
+            posts,
+            self.room,
+            self.inbox,
+            storage_trouble=storage,
+            storage_required=storage_required,
+            notifier=Notifier("", 0),
+        )
         self.thread = threading.Thread(target=self.conductor.run, daemon=True)
 
     @property

@@ -265,6 +265,18 @@ def test_storage_trouble_is_shown_and_changes_no_decision():
         assert rig.plc.part(1).outcome is Outcome.PASS
 
 
+def test_where_records_are_required_no_part_is_inspected_without_them():
+    trouble = [""]
+    with Rig(storage=lambda: trouble[0], storage_required=True) as rig:
+        rig.plc.ready()
+        trouble[0] = "the disk is full"
+        rig.plc.until(lambda view: view.fault_code == FaultCode.STORAGE_REQUIRED)
+        assert rig.plc.part(1).outcome is Outcome.MISSED
+        trouble[0] = ""
+        rig.plc.ready()
+        assert rig.plc.part(2).outcome is Outcome.PASS
+
+
 def test_a_replay_gives_one_frame_for_each_trigger_and_ends_the_line():
     def source():
         return ScriptedSource(frame(f"file-{number}") for number in range(3))

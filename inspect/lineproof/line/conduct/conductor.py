@@ -40,6 +40,7 @@ class Conductor:
         inbox: Inbox[News],
         *,
         storage_trouble: Callable[[], str] = lambda: "",
+        storage_required: bool = False,
         notifier: Notifier | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -48,6 +49,7 @@ class Conductor:
         self.room = room
         self._inbox = inbox
         self._storage_trouble = storage_trouble
+        self._storage_required = storage_required
         self._notifier = notifier or Notifier()
         self._clock_ns = clock_ns
         self._through: set[tuple[str, str]] = set()
@@ -109,9 +111,9 @@ class Conductor:
         if now_ns < self._look_ns:
             return
         self._look_ns = now_ns + int(LOOK_S * 1e9)
-        trouble = bool(self._storage_trouble())
+        trouble = self._storage_trouble()
         for post in self.posts.values():
-            self._guarded(post, partial(post.note, storage_degraded=trouble))
+            self._guarded(post, partial(post.storage, trouble, required=self._storage_required))
 
     def _ended(self, max_parts: int | None, until_ns: int | None) -> bool:
         return (

@@ -175,6 +175,15 @@ class Post:
         self._engine_fault = fault
         self.tell(fault)
 
+    def storage(self, trouble: str, *, required: bool) -> None:
+        """What is wrong with the records; where they are required no part is inspected without them."""
+        self.note(storage_degraded=bool(trouble))
+        known = FaultCode.STORAGE_REQUIRED in self.station.faults
+        if required and trouble and not known:
+            self.tell(FaultSeen(FaultCode.STORAGE_REQUIRED, trouble))
+        elif known and not trouble:
+            self.tell(FaultGone(FaultCode.STORAGE_REQUIRED))
+
     def note(self, **flags: bool) -> None:
         """Flags of the status word that changed."""
         notes = replace(self._notes, **flags)
