@@ -42,6 +42,12 @@ def test_a_station_is_read_with_its_paths_beside_the_file(tmp_path):
         ),
         (f"stations: {{a: {{trigger: modbus, fusion: 2, cameras: [{CAMERA}]}}}}\n", "fusion 2: there are 1 views"),
         ("stations: {a: {trigger: modbus, cameras: []}}\n", "cameras"),
+        ("recipes: {2: {bundle: c}}\n", "only a controller asks"),
+        (f"stations: {{a: {{trigger: free_run, cameras: [{CAMERA}]}}}}\nrecipes: {{2: {{bundle: c}}}}\n", "from 1 on"),
+        (
+            f"recipe: 2\nstations: {{a: {{trigger: free_run, cameras: [{CAMERA}]}}}}\nrecipes: {{2: {{bundle: c}}}}\n",
+            "not one of theirs",
+        ),
         ("stations: {A b: {trigger: modbus, cameras: []}}\n", "stations"),
     ],
 )
@@ -49,3 +55,16 @@ def test_what_cannot_be_meant_is_refused_in_one_line(tmp_path, text, why):
     with pytest.raises(SettingsError, match=why) as caught:
         load_line(write(tmp_path, text))
     assert "\n" not in str(caught.value)
+
+
+def test_recipes_have_their_own_bundles_and_rules(tmp_path):
+    text = (
+        f"recipe: 1\nstations: {{a: {{trigger: free_run, cameras: [{CAMERA}]}}}}\n"
+        "recipes: {2: {bundle: c, rules: {default: {min_area_px2: 9}}}}\n"
+    )
+    line = load_line(write(tmp_path, text))
+    assert {number: recipe.bundle for number, recipe in line.all_recipes.items()} == {
+        1: tmp_path / "b",
+        2: tmp_path / "c",
+    }
+    assert line.all_recipes[2].rules.default.min_area_px2 == 9

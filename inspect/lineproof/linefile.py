@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,20 @@ class StationSection(StationSettings):
         return super().located(folder).model_copy(update={"quality": quality})
 
 
+class Recipe(StrictModel):
+    """Another kind of part on the same line: what decides about it."""
+
+    bundle: Path = Field(description="the sealed bundle that decides")
+    rules: Rules = Field(default_factory=Rules, description="what is tolerated, per class")
+    regions: tuple[Region, ...] = Field(default=(), description="where to look; default: the whole frame")
+    note: str = Field(default="", description="what the plant calls it")
+
+    @property
+    def proven_under(self) -> str:
+        """The tolerances that its bundle must be proven under, where the line file asks for a proof."""
+        return tolerance_digest(self.rules, self.regions)
+
+
 class LineFile(StrictModel):
     """Everything about one line; relative paths start at the folder of the file."""
 
@@ -62,6 +76,12 @@ class LineFile(StrictModel):
     stations: dict[StationName, StationSection] = Field(
         default_factory=dict, description="instead of `source`: where parts are inspected on a trigger, by name"
     )
+    recipe: int = Field(
+        default=0, ge=0, le=65535, description="number of this line file's own bundle and rules, active at the start"
+    )
+    recipes: dict[Annotated[int, Field(ge=1, le=65535)], Recipe] = Field(
+        default_factory=dict, description="of `stations`: what a controller may ask for instead, by number"
+    )
     io: IoSettings = Field(default_factory=IoSettings, description="the wires between `stations` and their controllers")
     line: LineSettings = Field(default_factory=LineSettings, description="trigger, deadline and budgets")
     regions: tuple[Region, ...] = Field(
@@ -75,17 +95,27 @@ class LineFile(StrictModel):
     serve: ServeSettings = Field(default_factory=ServeSettings, description="the HTTP door; default: loopback only")
 
     @model_validator(mode="after")
-    def _wired(self) -> Self:
+    def _of_one_kind(self) -> Self:
         if self.stations and self.source is not None:
             raise ValueError(
                 "`source` and `stations`: a line has one or the other; a station's cameras stand in `cameras`"
             )
         if self.io.named and not self.stations:
             raise ValueError("`io` without `stations`: a wire shows stations")
+        if self.recipes and not self.stations:
+            raise ValueError("`recipes` without `stations`: only a controller asks for another recipe")
+        if self.recipes and (self.recipe == 0 or self.recipe in self.recipes):
+            raise ValueError(
+                "recipe: with `recipes` the line's own needs a number too, from 1 on and not one of theirs"
+            )
         if self.stations and self.quality is not None:
             raise ValueError(
                 "`quality` beside `stations`: move it to stations.NAME.quality.VIEW, each camera has its own"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _wired(self) -> Self:
         stray = next((name for name in self.io.gpio if name not in self.stations), None)
         if stray is not None:
             raise ValueError(f"io.gpio.{stray}: there is no station of this name")
@@ -97,6 +127,12 @@ class LineFile(StrictModel):
             if self.io.modbus is not None and name not in self.io.modbus.stations:
                 raise ValueError(f"io.modbus.stations: where does station {name} lie? e.g. {name}: {{unit: 1}}")
         return self
+
+    @property
+    def all_recipes(self) -> dict[int, Recipe]:
+        """By number, the line file's own first."""
+        own = Recipe(bundle=self.bundle, rules=self.rules, regions=self.regions)
+        return {self.recipe: own, **self.recipes}
 
     @property
     def proven_under(self) -> str:
@@ -111,6 +147,9 @@ def load_line(path: Path) -> LineFile:
     changes: dict[str, object] = {"bundle": folder / line.bundle}
     if line.source is not None:
         changes["source"] = line.source.located(folder)
+    changes["recipes"] = {
+        number: recipe.model_copy(update={"bundle": folder / recipe.bundle}) for number, recipe in line.recipes.items()
+    }
     changes["stations"] = {name: station.located(folder) for name, station in line.stations.items()}
     if line.quality is not None:
         changes["quality"] = line.quality.located(folder)

@@ -60,9 +60,9 @@ class Stub:
         return Detections.empty(), StageTimes()
 
 
-def build(*, reads: bool, ms: float = 0.0) -> Inspector:
+def build(*, reads: bool, ms: float = 0.0) -> dict[int, Inspector]:
     """In either process."""
-    return Inspector(Stub(reads=reads, ms=ms), (), PROVENANCE)
+    return {0: Inspector(Stub(reads=reads, ms=ms), (), PROVENANCE)}
 
 
 def room_with(inbox: queue.SimpleQueue[tuple[int, RoomEvent]], *, reads: bool, ms: float = 0.0) -> EngineRoom:

@@ -49,16 +49,16 @@ class StubEngine:
         return found, StageTimes(infer=(time.perf_counter() - begun) * 1e3)
 
 
-def build_stub() -> Inspector:
+def build_stub() -> dict[int, Inspector]:
     """For the engine's process."""
-    return Inspector(StubEngine(), compile_limits(Rules(), CLASSES, {"mark": Threshold(0.5, 0.3)}, 0.01), STUB)
+    return {0: Inspector(StubEngine(), compile_limits(Rules(), CLASSES, {"mark": Threshold(0.5, 0.3)}, 0.01), STUB)}
 
 
-def build_bundle(bundle: Path) -> Inspector:
+def build_bundle(bundle: Path) -> dict[int, Inspector]:
     """For the engine's process: a real one."""
     from lineproof.cli.assemble import open_inspector
 
-    return open_inspector(bundle, Rules())[0]
+    return {0: open_inspector(bundle, Rules())[0]}
 
 
 class Pictures:
@@ -140,7 +140,7 @@ def line_of(
                 [Eye(sight, inbox.put)],
                 room,
                 recorders,
-                mm_per_px=None,
+                mm_per_px={},
                 clock_ns=time.monotonic_ns,
             )
         )

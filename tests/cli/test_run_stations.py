@@ -162,3 +162,18 @@ def test_a_port_that_is_taken_is_one_line(line):
 def test_triggers_that_lack_something_are_refused(line, stations, why):
     with pytest.raises(SettingsError, match=why):
         run(line(stations))
+
+
+def test_every_recipe_of_a_line_file_is_opened_and_verified(line):
+    from lineproof.cli.run_stations import build_inspectors
+    from lineproof.errors import BundleError
+
+    other = line(f"{{press: {station('free_run')}}}").parent / "other"
+    tiny_bundle(other)
+    recipes = "recipe: 1\nrecipes: {5: {bundle: other, rules: {classes: {blue: {ignore: true}}}}}\n"
+    found = build_inspectors(line(f"{{press: {station('free_run')}}}", recipes))
+    assert [limit.name for limit in found[1].limits] == ["blue", "red"]
+    assert len(found[5].limits) == 1
+    (other / "model.onnx").write_bytes(b"changed")
+    with pytest.raises(BundleError, match="model"):
+        build_inspectors(line(f"{{press: {station('free_run')}}}", recipes))

@@ -42,7 +42,7 @@ def checks(path: Path) -> Iterator[Check]:
     from lineproof.linefile import load_line
 
     line = load_line(path)
-    yield _tried("bundle", line.bundle.name, lambda: _bundle(path, line))
+    yield _tried("bundle", ", ".join(one.bundle.name for one in line.all_recipes.values()), lambda: _bundle(path, line))
     for camera in _cameras(line):
         yield _tried("camera", camera.name, lambda camera=camera: _camera(camera))  # type: ignore[misc]
     for wire in line.io.named:
@@ -60,10 +60,10 @@ def _tried(room: str, name: str, try_it: Callable[[], str]) -> Check:
 
 def _bundle(path: Path, line: LineFile) -> str:
     """Verified, opened on the hardware that the line file asks for, probes replayed."""
-    from lineproof.cli.run_stations import build_inspector
+    from lineproof.cli.run_stations import build_inspectors
 
     begun = time.monotonic()
-    inspector = build_inspector(path)
+    inspector, *_ = build_inspectors(path).values()
     proven = ", proven" if line.require_proof else ""
     took_s = time.monotonic() - begun
     return f"verified{proven}, its probes agree on {inspector.provenance.provider}, ready in {took_s:.1f} s"

@@ -93,21 +93,24 @@ def assemble(path: Path, settings: LineFile, stack: ExitStack) -> tuple[Conducto
     return conductor, journal, wiring
 
 
-def build_inspector(path: Path) -> Inspector:
-    """For the engine's process: the line file's bundle, verified, warm, its probes replayed; raises LineproofError."""
+def build_inspectors(path: Path) -> dict[int, Inspector]:
+    """For the engine's process, by recipe: bundles verified, warm, their probes replayed; raises LineproofError."""
     from lineproof.cli.assemble import open_inspector
     from lineproof.linefile import line_digest, load_line
 
     settings = load_line(path)
-    inspector, _ = open_inspector(
-        settings.bundle,
-        settings.rules,
-        settings.provider,
-        line_digest(path),
-        regions=settings.regions,
-        proven_under=settings.proven_under,
-    )
-    return inspector
+    digest = line_digest(path)
+    return {
+        number: open_inspector(
+            recipe.bundle,
+            recipe.rules,
+            settings.provider,
+            digest,
+            regions=recipe.regions,
+            proven_under=recipe.proven_under if settings.require_proof else "",
+        )[0]
+        for number, recipe in settings.all_recipes.items()
+    }
 
 
 def _journal(settings: LineFile, stack: ExitStack) -> Journal | None:
@@ -133,7 +136,7 @@ def _room(path: Path, settings: LineFile, inbox: Inbox[News], stack: ExitStack) 
     stations = settings.stations.values()
     budget = RestartBudget(settings.line.restarts, settings.line.restart_window_s)
     room = EngineRoom(
-        partial(build_inspector, path.absolute()),
+        partial(build_inspectors, path.absolute()),
         frame_bytes=FRAME_BYTES,
         slots=2 * sum(len(station.cameras) for station in stations),
         hung_ms=HUNG_DEADLINES * max(station.deadline_ms for station in stations),
@@ -167,6 +170,7 @@ def _post(
         station.terms,
         session=secrets.randbelow((1 << 32) - 1) + 1,
         enabled=station.trigger not in ENABLING,
+        recipe=settings.recipe,
     )
     return Post(
         name,
@@ -175,7 +179,7 @@ def _post(
         [Eye(_sight(name, camera, check_of(station, camera.view)), inbox.put) for camera in station.cameras],
         room,
         [] if journal is None else [journal],
-        mm_per_px=settings.rules.mm_per_px,
+        mm_per_px={number: recipe.rules.mm_per_px for number, recipe in settings.all_recipes.items()},
         clock_ns=time.monotonic_ns,
     )
 

@@ -15,7 +15,7 @@ def station_summary(name: str, conductor: Conductor, journal: Journal | None) ->
     facts: dict[str, object] = {
         "line": name,
         "stations": {
-            post.name: asdict(post.tally.figures()) | {"provider": post.active.provenance.provider}
+            post.name: asdict(post.tally.figures()) | {"provider": post.decides.provenance.provider}
             for post in conductor.posts.values()
         },
         "engine_restarts": conductor.room.restarts,

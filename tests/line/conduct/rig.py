@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Self
 
 from builders import PROVENANCE, frame
@@ -20,13 +21,14 @@ from lineproof.line.conduct.inbox import Inbox
 from lineproof.line.conduct.news import News
 from lineproof.line.conduct.post import Post
 from lineproof.line.conduct.wires import Wires
-from lineproof.line.engine_room.events import Done, Dropped, Job, Key, Ready
+from lineproof.line.engine_room.events import Decides, Done, Dropped, Job, Key, Ready
 from lineproof.line.notify import Notifier
 from lineproof.line.station.station import Station, Terms
 from lineproof.ports import Source
 from lineproof.records.cycle import Acknowledgement, Cycle
 
 WAIT_S = 5.0
+OTHER = replace(PROVENANCE, bundle_digest="7" * 64)  # of recipe 7
 
 
 class Controller:
@@ -119,12 +121,13 @@ class ThreadRoom:
         self.thread.join(WAIT_S)
 
     def _run(self) -> None:
-        self.tell(Ready(PROVENANCE, CLASSES))
+        self.tell(Ready({0: Decides(PROVENANCE, CLASSES), 7: Decides(OTHER, CLASSES)}))
         for job in iter(self.jobs.get, None):
             if (job.key, job.seq) in self.abandoned:
                 self.tell(Dropped(job))
             else:
-                self.tell(Done(job, self.inspector.inspect(job.frame)))
+                inspection = self.inspector.inspect(job.frame)
+                self.tell(Done(job, replace(inspection, provenance=OTHER) if job.recipe == 7 else inspection))
 
 
 class Shelf:
@@ -206,7 +209,7 @@ class Rig:
                     eyes,
                     self.room,
                     [self.shelf],
-                    mm_per_px=0.1,
+                    mm_per_px={0: 0.1},
                     clock_ns=time.monotonic_ns,
                 )
             )

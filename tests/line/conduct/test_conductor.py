@@ -11,11 +11,11 @@ from line.conduct.rig import Rig, outcomes
 from line_rig import BAD, CLASSES, GOOD, UNSURE
 from lineproof.core import Decision
 from lineproof.core.codes import Cause, FaultCode
-from lineproof.core.station import Acknowledged, Alive, Halted, Outcome, ResetAsked, State, Triggered
+from lineproof.core.station import Acknowledged, Alive, Halted, Outcome, RecipeAsked, ResetAsked, State, Triggered
 from lineproof.engine.scripted import Hang
 from lineproof.errors import EngineError, FrameError, SourceLost
 from lineproof.line.conduct.eye import Checked
-from lineproof.line.engine_room.events import GivenUp, Lost, Ready
+from lineproof.line.engine_room.events import Decides, GivenUp, Lost, Ready
 from lineproof.sources.scripted import ScriptedSource
 
 
@@ -151,7 +151,7 @@ def test_an_engine_that_is_lost_takes_the_part_with_it_and_comes_back():
         time.sleep(0.05)
         assert rig.plc.views[-1].fault_code == FaultCode.ENGINE_LOST
         hang.release.set()
-        rig.inbox.put(Ready(PROVENANCE, CLASSES))
+        rig.inbox.put(Ready({0: Decides(PROVENANCE, CLASSES)}))
         rig.plc.ready()
         assert rig.plc.part(2).outcome is Outcome.PASS
 
@@ -395,3 +395,24 @@ def test_a_frozen_camera_is_a_fault_although_no_part_is_there():
         rig.plc.until(lambda view: view.fault_code == FaultCode.CAMERA_LOST)
         rig.stream.fail = None
         rig.plc.ready()
+
+
+def test_another_recipe_decides_once_it_is_asked_for():
+    with Rig() as rig:
+        rig.plc.ready()
+        rig.plc.ask(RecipeAsked(7))
+        rig.plc.until(lambda view: view.ready and view.recipe == 7)
+        result = rig.plc.part(1)
+        assert (result.outcome, result.recipe, result.model_id) == (Outcome.PASS, 7, "7" * 64)
+    assert rig.shelf.rows[0][0].provenance.bundle_digest == "7" * 64
+
+
+def test_a_recipe_that_is_not_there_is_a_fault_until_one_is_asked_for_that_is():
+    with Rig() as rig:
+        rig.plc.ready()
+        rig.plc.ask(RecipeAsked(9))
+        rig.plc.until(lambda view: view.fault_code == FaultCode.RECIPE_UNKNOWN)
+        assert rig.plc.part(1).outcome is Outcome.MISSED
+        rig.plc.ask(RecipeAsked(7))
+        rig.plc.ready()
+        assert rig.plc.part(2).recipe == 7

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from lineproof.line.engine_room.events import Done, Job, Ready, RoomEvent
 from lineproof.line.engine_room.room import EngineRoom
 
 FAR_NS = 10**19
+OTHER = replace(PROVENANCE, bundle_name="other")
 MASKED = detections((5, 6, 1005, 1006, 0.9, 0), masks=True)  # its mask is larger than any pipe
 
 
@@ -87,36 +89,42 @@ def held(gate: Path) -> Path:
     return gate.with_name("held")
 
 
-def obedient(gate: Path = Path("nowhere")) -> Inspector:
-    return Inspector(ObedientEngine(gate), (), PROVENANCE)
+def obedient(gate: Path = Path("nowhere")) -> dict[int, Inspector]:
+    return {0: Inspector(ObedientEngine(gate), (), PROVENANCE)}
 
 
-def unfit() -> Inspector:
+def unfit() -> dict[int, Inspector]:
     raise BundleError("press-3: the bundle was changed after sealing", hint="copy it again")
 
 
-def broken() -> Inspector:
+def broken() -> dict[int, Inspector]:
     raise KeyError("model")
 
 
-def dead() -> Inspector:
+def dead() -> dict[int, Inspector]:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 
 
-def once(mark: Path) -> Inspector:
+def once(mark: Path) -> dict[int, Inspector]:
     """Good the first time only; each build leaves a line in `mark`."""
     built = mark.read_text().splitlines() if mark.exists() else []
     mark.write_text("\n".join([*built, str(os.getpid())]))
     return unfit() if built else obedient()
 
 
-def sealed(bundle: Path) -> Inspector:
+def sealed(bundle: Path) -> dict[int, Inspector]:
     """A real engine, as the command line builds it."""
     from lineproof.cli.assemble import open_inspector
     from lineproof.rules.tolerance import Rules
 
-    return open_inspector(bundle, Rules())[0]
+    return {0: open_inspector(bundle, Rules())[0]}
+
+
+def two_recipes() -> dict[int, Inspector]:
+    """The second finds nothing, whatever it is shown."""
+    blind = Inspector(ScriptedEngine(("dent",)), (), OTHER)
+    return {1: obedient()[0], 2: blind}
 
 
 def job(order="", seq=1, key="a", due_ns=FAR_NS, *, wh=(64, 48), **changes) -> Job:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from builders import PROVENANCE
-from line.engine_room.rooms import MASKED, Rig, job, obedient, open_files, rig
+from line.engine_room.rooms import MASKED, OTHER, Rig, job, obedient, open_files, rig, two_recipes
 from lineproof.core import Decision
 from lineproof.core.budget import RestartBudget
 from lineproof.errors import EngineError
 from lineproof.line.engine_room import slots as slots_module
-from lineproof.line.engine_room.events import Done, Dropped, Ready
+from lineproof.line.engine_room.events import Decides, Done, Dropped, Ready
 from lineproof.line.engine_room.room import EngineRoom
 
 SLOTS = 6
@@ -27,7 +28,7 @@ def running():
         assert made.room.trouble == "the engine is being made ready"
         assert not made.room.submit(job())
         ready = made.next(Ready)
-        assert ready == Ready(PROVENANCE, ("scratch",))
+        assert ready == Ready({0: Decides(PROVENANCE, ("scratch",))})
         yield made
         assert made.room.restarts == 0
 
@@ -40,11 +41,19 @@ def done(running: Rig, *jobs) -> list[Done]:
     return found
 
 
-def test_it_says_what_decides(running):
+def test_it_says_that_it_is_ready(running):
     assert running.room.ready
     assert running.room.trouble == ""
-    assert running.room.provenance == PROVENANCE
-    assert running.room.classes == ("scratch",)
+
+
+def test_each_recipe_has_its_own_inspector():
+    with rig(two_recipes, wait=False) as made:
+        ready = made.next(Ready)
+        assert ready.recipes == {1: Decides(PROVENANCE, ("scratch",)), 2: Decides(OTHER, ("dent",))}
+        for recipe, found, name in ((1, 1, "demo"), (2, 0, "other"), (1, 1, "demo")):
+            assert made.room.submit(replace(job(), recipe=recipe))
+            inspection = made.next(Done).inspection
+            assert (len(inspection.detections), inspection.provenance.bundle_name) == (found, name)
 
 
 def test_no_collection_looks_at_what_was_there_before_the_first_frame(running):

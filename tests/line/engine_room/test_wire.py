@@ -14,7 +14,7 @@ SMALLEST_PIPE = 8192  # twice what Linux gives a user with very many pipes; else
 
 
 def test_a_frame_arrives_with_all_its_words():
-    given = frame("p7", view="left", origin="7.png", reduction=4)
+    given = frame("p7", view="left", origin="7.png", reduction=4, camera_ns=5)
     words = Words(*pickle.loads(pickle.dumps(tuple(Words.of(Job("a", 1, given, 99))))))
     assert (words.key, words.due_ns) == ("a", 99)
     found = words.frame(given.image)

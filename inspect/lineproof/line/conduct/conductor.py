@@ -18,7 +18,7 @@ from lineproof.core.codes import FaultCode
 from lineproof.line.attempt import Failure, attempt
 from lineproof.line.conduct.inbox import Inbox
 from lineproof.line.conduct.news import Blind, News, Seeing, Seen, Spoilt, Through
-from lineproof.line.conduct.post import Active, Post
+from lineproof.line.conduct.post import Post
 from lineproof.line.conduct.room import Room
 from lineproof.line.engine_room.events import Done, Dropped, GivenUp, Lost, Ready
 from lineproof.line.notify import Notifier
@@ -165,7 +165,7 @@ def _tell_of_job(post: Post, news: Done | Dropped) -> None:
 def _tell_of_engine(post: Post, news: Ready | Lost | GivenUp) -> None:
     match news:
         case Ready():
-            post.verified(Active(news.provenance, news.classes))
+            post.verified(news.recipes)
         case Lost():
             post.engine_lost(FaultSeen(FaultCode.ENGINE_LOST, news.text))
         case GivenUp():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from lineproof.core import Image, Inspection, Provenance
+from lineproof.core import Image, Inspection
 from lineproof.core.codes import FaultCode
 from lineproof.core.station import Acknowledged, Halted, PartResult, ResetAsked, StationView
 from lineproof.core.verdict import Decision, Reason
@@ -17,7 +17,7 @@ from lineproof.line.conduct.papers import Papers, rows_of
 from lineproof.line.conduct.room import NOT_YET, Room
 from lineproof.line.conduct.tally import StationTally
 from lineproof.line.conduct.wires import Wires
-from lineproof.line.engine_room.events import Job
+from lineproof.line.engine_room.events import Decides, Job
 from lineproof.line.station.events import (
     Abandon,
     Answered,
@@ -49,14 +49,6 @@ class PartRecorder(Protocol):
         """The controller has read a result that was put before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Active:
-    """What is verified and decides now."""
-
-    provenance: Provenance = NOT_YET
-    classes: tuple[str, ...] = ()
-
-
 class Post:
     """Where one station stands; used by the decision loop alone."""
 
@@ -69,14 +61,14 @@ class Post:
         room: Room,
         recorders: Sequence[PartRecorder],
         *,
-        mm_per_px: float | None,
+        mm_per_px: Mapping[int, float | None],
         clock_ns: Callable[[], int],
     ) -> None:
-        """The station's first state, with everything around it; nothing is started yet."""
+        """The station's first state, with everything around it; nothing is started yet. `mm_per_px` is by recipe."""
         self.name = name
         self.station = station
         self.tally = StationTally()
-        self.active = Active()
+        self.recipes: Mapping[int, Decides] = {}  # verified; none while there is no engine
         self._wires = wires
         self._eyes = {eye.sight.view: eye for eye in eyes}
         self._room = room
@@ -127,7 +119,7 @@ class Post:
         part = self.station.part
         if part is None or part.seq != news.seq:
             return
-        if not self._room.submit(Job(self.name, news.seq, news.frame, part.deadline_ns)):
+        if not self._room.submit(Job(self.name, news.seq, news.frame, part.deadline_ns, part.recipe)):
             self._not_inspected(news.seq, news.view, self._room.trouble or "the engine takes no more")
 
     def spoilt(self, news: Spoilt) -> None:
@@ -143,7 +135,7 @@ class Post:
         papers.inspections[inspection.view] = inspection
         origin = inspection.provenance
         exposed_ns = papers.exposed.get(inspection.view, 0)
-        finding = finding_of(inspection, self._mm_per_px)
+        finding = finding_of(inspection, self._mm_per_px.get(self.station.recipe))
         self.tell(Inspected(seq, inspection.view, exposed_ns, origin.bundle_digest, origin.line_digest, finding))
 
     def dropped(self, seq: int, view: str) -> None:
@@ -161,14 +153,18 @@ class Post:
         if code is not None and code not in self._blind.values():
             self.tell(FaultGone(code))
 
-    def verified(self, active: Active) -> None:
-        """A bundle and a line file decide from now on."""
-        self.active = active
-        origin = active.provenance
+    @property
+    def decides(self) -> Decides:
+        """What decides now, or is to."""
+        return self.recipes.get(self.station.recipe, NOT_YET)
+
+    def verified(self, recipes: Mapping[int, Decides]) -> None:
+        """These bundles may decide, under the line file's rules; that of the active recipe does from now on."""
+        self.recipes = recipes
         if self._engine_fault is not None:
             self.tell(FaultGone(self._engine_fault.code))
             self._engine_fault = None
-        self.tell(Verified(origin.bundle_digest, origin.line_digest, self.station.recipe))
+        self._activate(self.station.recipe)
 
     def engine_lost(self, fault: FaultSeen) -> None:
         """No frame can be inspected."""
@@ -243,7 +239,7 @@ class Post:
             self._papers = None
         self.tally.answered(result, papers)
         sources = {view: eye.sight.source_id for view, eye in self._eyes.items()}
-        for row in rows_of(papers, result, sources, self.active.provenance, self.active.classes):
+        for row in rows_of(papers, result, sources, *self.decides):
             for recorder in self._recorders:
                 recorder.put(row.inspection, row.image, row.cycle)
 
@@ -253,12 +249,16 @@ class Post:
             recorder.acknowledge(receipt)
 
     def _prepare(self, recipe: int) -> None:
-        """One recipe is open: the line file's own."""
-        if recipe in (0, self.station.recipe) and self.active.provenance is not NOT_YET:
+        """All of the line file's recipes are open already."""
+        if recipe in self.recipes:
             self.tell(FaultGone(FaultCode.RECIPE_UNKNOWN))
-            self.verified(self.active)
+            self._activate(recipe)
         else:
             self.tell(FaultSeen(FaultCode.RECIPE_UNKNOWN, f"there is no recipe {recipe}"))
+
+    def _activate(self, recipe: int) -> None:
+        origin = self.recipes[recipe].provenance
+        self.tell(Verified(origin.bundle_digest, origin.line_digest, recipe))
 
     def _keep(self, news: Seen | Spoilt) -> None:
         papers = self._papers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from lineproof.core import Provenance
-from lineproof.line.engine_room.events import Job, Key
+from lineproof.line.engine_room.events import Decides, Job, Key
 
 
 class Room(Protocol):
@@ -33,4 +33,4 @@ class Room(Protocol):
         """End it."""
 
 
-NOT_YET = Provenance("", "", "", "", (0, 0))  # no bundle is open
+NOT_YET = Decides(Provenance("", "", "", "", (0, 0)), ())  # no bundle is open

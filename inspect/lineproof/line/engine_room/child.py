@@ -13,7 +13,7 @@ import pickle
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -23,12 +23,13 @@ from lineproof.core import Frame
 from lineproof.core.verdict import fault
 from lineproof.inspector import Inspector
 from lineproof.line.attempt import Done, Failure, attempt
-from lineproof.line.engine_room.events import Ready
+from lineproof.line.engine_room.events import Decides, Ready
 from lineproof.line.engine_room.fair_queue import FairQueue
 from lineproof.line.engine_room.slots import SlotReader
 from lineproof.line.engine_room.wire import Answer, FromLine, Leaving, Order, Words, send
 
-Build = Callable[[], Inspector]
+Inspectors = Mapping[int, Inspector]  # by recipe
+Build = Callable[[], Inspectors]
 
 FAILURES_IN_A_ROW = 3  # before the engine is asked about a frame that it could inspect
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -58,21 +59,23 @@ def _work(build: bytes, orders: Connection, answers: Connection, slots: tuple[Sl
     if isinstance(built, Failure):
         send(answers, Leaving(str(built)))
         return
-    inspector, desk, trust = built.value, Desk(orders, slots), Trust(built.value)
+    inspectors, desk, trust = built.value, Desk(orders, slots), Trust(built.value)
     # A full collection looks at all that was ever imported: 0.5 to 0.9 s on two overloaded cores, and a part waits for it.
     gc.freeze()
-    send(answers, Ready(inspector.provenance, inspector.engine.classes))
+    decides = {recipe: Decides(one.provenance, one.engine.classes) for recipe, one in inspectors.items()}
+    send(answers, Ready(decides))
     while True:
         for number in desk.take_in():
             send(answers, Answer(number, None))
         job = desk.next()
         if job is None:
             continue
-        number, frame = job
+        number, recipe, frame = job
+        inspector = inspectors[recipe]
         outcome = attempt(partial(inspector.inspect, frame))
         if isinstance(outcome, Done):
             send(answers, Answer(number, outcome.value))
-            trust.succeeded(frame)
+            trust.succeeded(recipe, frame)
             continue
         send(answers, Answer(number, inspector.faulted(frame, fault("engine", str(outcome)))))
         if trust.lost_after_failure():
@@ -80,7 +83,7 @@ def _work(build: bytes, orders: Connection, answers: Connection, slots: tuple[Sl
             return
 
 
-def _built(build: bytes) -> Inspector:
+def _built(build: bytes) -> Inspectors:
     make: Build = pickle.loads(build)  # noqa: S301 – from the line that started us
     return make()
 
@@ -92,16 +95,16 @@ class Trust:
     camera was set to another size fails every run, too, and must not take the engine from the others.
     """
 
-    def __init__(self, inspector: Inspector) -> None:
-        self._inspector = inspector
+    def __init__(self, inspectors: Inspectors) -> None:
+        self._inspectors = inspectors
         self._failures = 0  # since the last success
-        self._known: Frame | None = None  # the first that could be inspected
+        self._known: tuple[int, Frame] | None = None  # the first that could be inspected, and its recipe
 
-    def succeeded(self, frame: Frame) -> None:
+    def succeeded(self, recipe: int, frame: Frame) -> None:
         """A run was good."""
         self._failures = 0
         if self._known is None:
-            self._known = replace(frame, image=frame.image.copy())  # its slot will hold others
+            self._known = recipe, replace(frame, image=frame.image.copy())  # its slot will hold others
 
     def lost_after_failure(self) -> bool:
         """A run failed: True once several have, and a frame known to be good fails as well, or there is none."""
@@ -109,7 +112,10 @@ class Trust:
         if self._failures < FAILURES_IN_A_ROW:
             return False
         self._failures = 0
-        return self._known is None or isinstance(attempt(partial(self._inspector.inspect, self._known)), Failure)
+        if self._known is None:
+            return True
+        recipe, frame = self._known
+        return isinstance(attempt(partial(self._inspectors[recipe].inspect, frame)), Failure)
 
 
 class Desk:
@@ -119,7 +125,7 @@ class Desk:
         self._orders = orders
         self._slots = slots
         self._queue = FairQueue()
-        self._frames: dict[int, Frame] = {}
+        self._frames: dict[int, tuple[int, Frame]] = {}  # by number: recipe and frame
 
     def take_in(self) -> list[int]:
         """Read what has come, waiting only when nothing is to do; the numbers that need not be begun any more.
@@ -140,13 +146,13 @@ class Desk:
             del self._frames[number]
         return dropped
 
-    def next(self) -> tuple[int, Frame] | None:
-        """The job whose turn it is."""
+    def next(self) -> tuple[int, int, Frame] | None:
+        """Number, recipe and frame of the job whose turn it is."""
         number = self._queue.take()
-        return None if number is None else (number, self._frames.pop(number))
+        return None if number is None else (number, *self._frames.pop(number))
 
     def _lay_down(self, order: Order) -> None:
         image, packed = self._slots[order.slot].read(order.extent)
         words = Words(*pickle.loads(packed))  # noqa: S301 – as above
-        self._frames[order.number] = words.frame(image)
+        self._frames[order.number] = words.recipe, words.frame(image)
         self._queue.put(words.key, order.number, words.due_ns)

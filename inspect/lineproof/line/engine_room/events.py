@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lineproof.core import Frame, Inspection, Provenance
 
@@ -17,14 +19,21 @@ class Job:
     seq: int  # the trigger; the views of one part share it
     frame: Frame
     due_ns: int  # by the monotonic clock; not begun after it
+    recipe: int = 0  # which inspector, where the engine has several
+
+
+class Decides(NamedTuple):
+    """One inspector, as others know it."""
+
+    provenance: Provenance
+    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The engine is verified, warm, and has answered its probes; this is what decides."""
+    """The engine is verified, warm, and has answered its probes; this is what decides, by recipe."""
 
-    provenance: Provenance
-    classes: tuple[str, ...]
+    recipes: Mapping[int, Decides]
 
 
 @dataclass(frozen=True, slots=True)

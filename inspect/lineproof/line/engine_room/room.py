@@ -21,7 +21,6 @@ from collections.abc import Callable
 from itertools import count
 from multiprocessing import resource_tracker
 
-from lineproof.core import Provenance
 from lineproof.core.budget import RestartBudget
 from lineproof.errors import EngineError
 from lineproof.line.attempt import Failure, attempt
@@ -69,7 +68,7 @@ class EngineRoom:
         self.restarts = 0
         self.trouble = "the engine has not been started"
         self._ready = False
-        self._about: Ready | None = None
+        self._stood = False  # at least once
         self._build = pickle.dumps(build)
         self._hung_ns = int(hung_ms * 1e6)
         self._budget = budget
@@ -89,16 +88,6 @@ class EngineRoom:
     def ready(self) -> bool:
         """Verified, warm, and not known to hang."""
         return self._ready
-
-    @property
-    def provenance(self) -> Provenance | None:
-        """What decides, or decided last; None before the first Ready."""
-        return self._about.provenance if self._about else None
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Of the engine; none before the first Ready."""
-        return self._about.classes if self._about else ()
 
     def start(self) -> None:
         """Begin to build the engine; returns at once, events say how it went."""
@@ -177,7 +166,7 @@ class EngineRoom:
             why = self._live()
             if self._closed:
                 return
-            if self._about is None:  # what has never stood will not stand the next time
+            if not self._stood:  # what has never stood will not stand the next time
                 self._give_up(why)
                 return
             if not self._budget.take():
@@ -210,7 +199,7 @@ class EngineRoom:
         if isinstance(message, Ready):
             self._say("")
             with self._lock:
-                self._about, self._ready = message, not self._closed
+                self._stood, self._ready = True, not self._closed
             self._heard(message)
         elif isinstance(message, Answer):
             with self._lock:
@@ -245,7 +234,7 @@ class EngineRoom:
         if process is not None:
             process.kill()
         self._say(why)
-        if lost or not (self._closed or self._about is None):
+        if lost or not (self._closed or not self._stood):
             self._heard(Lost(why, lost))
 
     def _give_up(self, why: str) -> None:

@@ -51,12 +51,13 @@ class Words(NamedTuple):
 
     key: Key
     due_ns: int
+    recipe: int
     facts: dict[str, Any]  # of the frame
 
     @classmethod
     def of(cls, job: Job) -> Words:
         """Of this job."""
-        return cls(job.key, job.due_ns, {name: getattr(job.frame, name) for name in _FACTS})
+        return cls(job.key, job.due_ns, job.recipe, {name: getattr(job.frame, name) for name in _FACTS})
 
     def frame(self, image: Image) -> Frame:
         """The frame as it was handed in."""
