@@ -67,7 +67,7 @@ class Conductor:
             self._notifier.ready()
             with prompt_threads():
                 while not self._ended(max_parts, until_ns):
-                    self.turn(TURN_S)
+                    self.turn(self._pause_s())
         finally:
             self._shut_down()
 
@@ -85,6 +85,13 @@ class Conductor:
         self.room.supervise()
         self._look_at_records()
         self._notifier.alive()
+
+    def _pause_s(self) -> float:
+        """Until the next turn when nothing is said: not beyond the deadline of a part."""
+        due_ns = min((part.deadline_ns for post in self.posts.values() if (part := post.station.part)), default=None)
+        if due_ns is None:
+            return TURN_S
+        return min(TURN_S, max(0.0, (due_ns - self._clock_ns()) / 1e9 + 1e-4))
 
     def _hear(self, news: News) -> None:
         match news:
