@@ -416,3 +416,23 @@ def test_a_recipe_that_is_not_there_is_a_fault_until_one_is_asked_for_that_is():
         rig.plc.ask(RecipeAsked(7))
         rig.plc.ready()
         assert rig.plc.part(2).recipe == 7
+
+
+def test_stations_whose_replays_end_at_different_times_end_the_line():
+    """Each is triggered again as soon as it is ready: they need not be without a part at the same moment."""
+
+    def source():
+        return ScriptedSource(frame(f"file-{number}") for number in range(2))
+
+    with Rig(sources={"main": source}, on_demand=True, stations=("press", "oven"), deadline_ms=100) as rig:
+        seqs = dict.fromkeys(rig.controllers, 0)
+        end_s = time.monotonic() + 10
+        while rig.thread.is_alive() and time.monotonic() < end_s:
+            for name, wires in rig.controllers.items():
+                plc = wires["plc"]
+                if plc.views and plc.views[-1].ready:
+                    seqs[name] += 1
+                    plc.ask(Triggered(seqs[name]))
+                    plc.until(lambda view: not view.ready)
+        assert not rig.thread.is_alive()
+    assert all(outcomes(rig, name)["PASS"] == 2 for name in seqs)

@@ -13,7 +13,7 @@ from asyncua import ua
 from lineproof.core.station import Outcome, PartResult, State, StationView
 from lineproof.errors import SettingsError, SignalError
 from lineproof.signals.opcua.address_space import RESULT, SHOWN
-from lineproof.signals.opcua.asyncua_server import MAX_UNSENT, NodeServer
+from lineproof.signals.opcua.nodes.server import MAX_UNSENT, NodeServer
 from lineproof.signals.opcua.server import open_stations
 from lineproof.signals.opcua.settings import OpcUaSettings
 from opcua_rig import READY, SESSION, peer_of

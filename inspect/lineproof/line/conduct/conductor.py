@@ -52,7 +52,7 @@ class Conductor:
         self._storage_required = storage_required
         self._notifier = notifier or Notifier()
         self._clock_ns = clock_ns
-        self._through: set[tuple[str, str]] = set()
+        self._through: set[str] = set()  # stations of which a camera has no more frames
         self._look_ns = 0
         self._served_ns = 0
         self._stopping = False
@@ -82,6 +82,8 @@ class Conductor:
             self._hear(news)
         for post in self.posts.values():
             self._guarded(post, post.turn)
+            if post.name in self._through and post.station.part is None:
+                self._guarded(post, post.rest)  # or it would be triggered again for a picture that cannot come
         self.room.supervise()
         self._look_at_records()
         self._notifier.alive()
@@ -102,7 +104,7 @@ class Conductor:
                 post = self.posts[str(news.job.key)]
                 self._guarded(post, partial(_tell_of_job, post, news))
             case Through():
-                self._through.add((news.station, news.view))
+                self._through.add(news.station)
             case _:
                 post = self.posts[news.station]
                 self._guarded(post, partial(_tell_of_camera, post, news))
@@ -127,7 +129,7 @@ class Conductor:
             self._stopping
             or (max_parts is not None and self._served(max_parts))
             or (until_ns is not None and self._clock_ns() >= until_ns)
-            or all(self._replay_ended(post) for post in self.posts.values())
+            or all(post.name in self._through and post.station.halted for post in self.posts.values())
         )
 
     def _served(self, parts: int) -> bool:
@@ -138,10 +140,6 @@ class Conductor:
         self._served_ns = self._served_ns or now_ns
         unread = any(post.station.shown is not None for post in self.posts.values())
         return not unread or now_ns - self._served_ns >= READ_S * 1e9
-
-    def _replay_ended(self, post: Post) -> bool:
-        """A camera of it has no more frames, and nobody waits for one."""
-        return post.station.part is None and any(name == post.name for name, _ in self._through)
 
     def _shut_down(self) -> None:
         self._notifier.stopping()

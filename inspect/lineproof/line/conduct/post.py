@@ -197,6 +197,11 @@ class Post:
         """What is wrong with its wires, by name."""
         return dict(self._wire_troubles)
 
+    def rest(self) -> None:
+        """No more triggers: its replay is through."""
+        if not self.station.halted:
+            self.tell(Halted(on=True))
+
     def close(self) -> None:
         """The part under way is lost, everything reads as no result, the cameras are let go."""
         self.tell(Halted(on=True))

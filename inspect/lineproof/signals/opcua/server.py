@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from lineproof.core.station import Command, StationView
 from lineproof.errors import SettingsError, SignalError
 from lineproof.signals.opcua.address_space import COMMANDS_REFUSED
-from lineproof.signals.opcua.asyncua_server import Handlers, NodeServer
 from lineproof.signals.opcua.desk import Desk
 from lineproof.signals.opcua.events import Narrator
+from lineproof.signals.opcua.nodes.methods import Handlers
+from lineproof.signals.opcua.nodes.server import NodeServer
 from lineproof.signals.opcua.settings import OpcUaSettings
 from lineproof.signals.opcua.thread import CLOSE_S, ServerThread
 from lineproof.signals.opcua.view import Cell, Quality, Sheet, nothing, sheet_of, updates

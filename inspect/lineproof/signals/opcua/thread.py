@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from lineproof.errors import LineproofError, SignalError
-from lineproof.signals.opcua.asyncua_server import Handlers, NodeServer
+from lineproof.signals.opcua.nodes.methods import Handlers
+from lineproof.signals.opcua.nodes.server import NodeServer
 from lineproof.signals.opcua.settings import OpcUaSettings
 
 START_S = 60.0  # the standard address space alone takes seconds on a slow machine

@@ -1,4 +1,4 @@
-"""The only module that knows asyncua: nodes, values, events, methods and users of an OPC UA server."""
+"""The nodes of every station, and the server that shows them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from asyncua import Node, Server, ua
 from asyncua.common.connection import TransportLimits
 from asyncua.common.utils import ServiceError
-from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.crypto.uacrypto import x509
 from asyncua.server.address_space import NodeData
-from asyncua.server.internal_server import InternalServer
-from asyncua.server.subscription_service import SubscriptionService
 
 from lineproof.errors import SettingsError, SignalError
 from lineproof.signals.opcua.address_space import (
@@ -30,44 +26,25 @@ from lineproof.signals.opcua.address_space import (
     METHODS,
     NAMESPACE,
     SHOWN,
-    Argument,
     Kind,
-    Method,
     Variable,
 )
-from lineproof.signals.opcua.desk import Answer
 from lineproof.signals.opcua.events import Event
+from lineproof.signals.opcua.nodes.bounds import bounded
+from lineproof.signals.opcua.nodes.methods import TYPES, Handlers, callback, ua_argument
 from lineproof.signals.opcua.settings import OpcUaSettings
 from lineproof.signals.opcua.users import Users, read_users
 from lineproof.signals.opcua.view import Quality, Sheet, nothing
 
-# Faster than this, asyncua publishes each value by itself; and a client could keep the server's thread busy.
-MIN_PUBLISHING_MS = 10.0
-# What a client that vanished may leave behind: its session for a minute, and a bounded queue of what it did not fetch.
-MAX_SESSION_MS = 60_000
-MAX_QUEUE = 256
-MAX_LIFETIME = 3000  # publishing intervals without a client's request; three keep-alives are the least (Part 4, 5.13.2)
-MAX_KEEP_ALIVE = 1000
-SUBSCRIPTIONS_PER_CLIENT = 4
 MAX_CHUNKS = 64  # of 64 kB in a message: anybody who connects may send one, before he says who he is
 MAX_UNSENT = 8_000_000  # bytes that wait for a client to read them
-MAX_TEXT = 256  # characters of a MeasId, PartId or ResultId: they go into every result
 APPLICATION_URI = "urn:lineproof:opcua"
 
 HEARTBEAT = Variable(CONTROLLER_HEARTBEAT, Kind.UINT16, "written by the controller, changed at least every 100 ms")
 REFUSED = Variable(COMMANDS_REFUSED, Kind.UINT32, "calls answered with Bad_TooManyOperations")
-TYPES = {kind: ua.VariantType[kind.value] for kind in Kind}
 Result = TypeVar("Result")
 
 logging.getLogger("asyncua").addHandler(logging.NullHandler())  # its tracebacks are for those who set up logging
-
-
-@dataclass(frozen=True, slots=True)
-class Handlers:
-    """What a station does when clients call, and when the controller's heartbeat changes."""
-
-    called: Callable[[str, tuple[object, ...]], Awaitable[Answer]]
-    heard: Callable[[], None]
 
 
 class NodeServer:
@@ -84,7 +61,7 @@ class NodeServer:
         settings = self._settings
         self._claim()
         users = None if settings.users_file is None else read_users(settings.users_file)
-        self._server = Server(iserver=_bounded(settings.clients, users, self._connected))
+        self._server = Server(iserver=bounded(settings.clients, users, self._connected))
         self._server.set_endpoint(settings.endpoint)
         self._server.limits = TransportLimits(max_chunk_count=MAX_CHUNKS, max_message_size=MAX_CHUNKS * 65_535)
         self._server.name = "lineproof"
@@ -243,9 +220,9 @@ class NodeServer:
             await machine.add_method(
                 self._node_id(f"{station}/{MACHINE}/{method.name}"),
                 self._name(method.name),
-                _callback(method, handlers),
-                [_argument(item) for item in method.inputs],
-                [_argument(item) for item in method.outputs],
+                callback(method, handlers),
+                [ua_argument(item) for item in method.inputs],
+                [ua_argument(item) for item in method.outputs],
             )
 
     def _listen(self, station: str, handlers: Handlers) -> None:
@@ -281,119 +258,6 @@ def _out_of_the_collectors_sight() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-
-
-def _bounded(clients: int, users: Users | None, connected: Callable[[], set[ua.NodeId]]) -> InternalServer:
-    """With bounds on what clients may take, and nobody an administrator."""
-    server = InternalServer(user_manager=_Gate(users))
-    server.max_connections = clients
-    server.max_subscriptions = SUBSCRIPTIONS_PER_CLIENT * clients
-    server.max_session_timeout_ms = MAX_SESSION_MS
-    server.max_unacked_messages_per_subscription = MAX_QUEUE
-    server.max_monitored_item_queue_size = MAX_QUEUE
-    server.max_lifetime_count = MAX_LIFETIME
-    server.max_keep_alive_count = MAX_KEEP_ALIVE
-    service = _Subscriptions(server, connected)
-    server.subscription_service = server.isession.subscription_service = service
-    server.register_server = _no_discovery
-    return server
-
-
-def _no_discovery(*_: object) -> None:
-    """Anybody could fill the list of a discovery server, without a session."""
-    raise ServiceError(ua.StatusCodes.BadServiceUnsupported)
-
-
-class _Subscriptions(SubscriptionService):  # type: ignore[misc]
-    """Publishes not more often than every 10 ms: all that a view changed is then in one notification."""
-
-    def __init__(self, server: InternalServer, connected: Callable[[], set[ua.NodeId]]) -> None:
-        """`connected` names the sessions that have a connection."""
-        super().__init__(server.aspace, iserver=server)
-        self._connected = connected
-
-    async def create_subscription(
-        self, params: ua.CreateSubscriptionParameters, *args: object, **kwargs: object
-    ) -> ua.CreateSubscriptionResult:
-        """Revise the interval, as a server may."""
-        if not params.RequestedPublishingInterval >= MIN_PUBLISHING_MS:  # also not a number
-            params.RequestedPublishingInterval = MIN_PUBLISHING_MS
-        await self._make_room()
-        return await super().create_subscription(params, *args, **kwargs)
-
-    async def _make_room(self) -> None:
-        """With no room for another subscription, sessions without a connection go, the oldest first.
-
-        A session outlives its connection (OPC UA Part 4, 6.7); a client that crashes and comes back within each such
-        session's time would else keep itself and everybody out.
-        """
-        for session in list(self.iserver._external_sessions.values()):  # no public way to it
-            if len(self.subscriptions) < self.iserver.max_subscriptions:
-                return
-            if session.session_id not in self._connected():
-                await session.close_session()
-
-
-class _Gate:
-    """Users read everything, call methods, and write the controller's heartbeat.
-
-    The gates that come with asyncua make an administrator, who may write any value, of whoever says he is one.
-    """
-
-    def __init__(self, users: Users | None) -> None:
-        self._users = users
-
-    def get_user(
-        self,
-        _: InternalServer,
-        username: str | None = None,
-        password: str | None = None,
-        certificate: bytes | None = None,
-    ) -> User | None:
-        """None: refused. The open channel, which asyncua keeps for discovery, has an empty certificate."""
-        if self._users is None:
-            return User(role=UserRole.User)
-        if not certificate or username is None or password is None or not self._users.know(username, password):
-            return None
-        return User(role=UserRole.User, name=username)
-
-
-def _callback(method: Method, handlers: Handlers) -> Callable[..., Coroutine[Any, Any, object]]:
-    async def called(_: ua.NodeId, *variants: ua.Variant) -> object:
-        wrong = _misfit(method.inputs, variants)
-        if wrong is not None:
-            return ua.StatusCode(int(wrong))
-        inputs = tuple("" if item.Value is None else item.Value for item in variants)  # a String may be null
-        answer = await handlers.called(method.name, inputs)
-        if answer.status != Quality.GOOD:
-            return ua.StatusCode(int(answer.status))
-        kinds = (TYPES[item.kind] for item in method.outputs)
-        return [ua.Variant(value, kind) for value, kind in zip(answer.outputs, kinds, strict=True)]
-
-    return called
-
-
-def _misfit(wanted: tuple[Argument, ...], given: tuple[ua.Variant, ...]) -> Quality | None:
-    """What is wrong with the inputs of a call; asyncua looks at neither their number nor their types."""
-    if len(given) < len(wanted):
-        return Quality.BAD_ARGUMENTS_MISSING
-    if len(given) > len(wanted):
-        return Quality.BAD_TOO_MANY_ARGUMENTS
-    for argument, item in zip(wanted, given, strict=True):
-        if item.is_array or item.VariantType is not TYPES[argument.kind]:
-            return Quality.BAD_INVALID_ARGUMENT
-        if isinstance(item.Value, str) and len(item.Value) > MAX_TEXT:
-            return Quality.BAD_OUT_OF_RANGE
-    return None
-
-
-def _argument(argument: Argument) -> ua.Argument:
-    found = ua.Argument()
-    found.Name = argument.name
-    found.DataType = ua.NodeId(TYPES[argument.kind].value)
-    found.ValueRank = -1  # one value, no array
-    found.Description = ua.LocalizedText(argument.about)
-    return found
 
 
 def _uri_of(certificate: x509.Certificate) -> str | None:
