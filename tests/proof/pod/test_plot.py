@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
@@ -92,7 +93,12 @@ def test_bins_hold_enough_and_never_divide_a_size():
     assert size_bins(HitMiss.single([], [])) == []
 
 
-def test_nothing_to_draw_is_an_error_and_pyplot_stays_out():
+def test_nothing_to_draw_is_an_error():
     with pytest.raises(ValueError, match="pods: expected at least one"):
         pod_figure([])
-    assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_pyplot_with_its_state_for_a_whole_process_stays_out():
+    """In a process of its own: another test may have brought it into this one."""
+    asked = "import sys, lineproof.proof.pod.plot; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
