@@ -137,7 +137,7 @@ def line_of(
                 name,
                 Station(Terms(**facts), session=number + 1, enabled=True),
                 Wires(wires[name], commanding, time.monotonic_ns),
-                [Eye(sight, inbox.put)],
+                [Eye(sight, inbox.put, room.submit)],
                 room,
                 recorders,
                 mm_per_px={},

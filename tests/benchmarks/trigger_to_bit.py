@@ -1,6 +1,6 @@
 """Trigger → result in the controller's registers, over Modbus TCP on loopback, and what the line adds to the engine.
 
-The line is a process of its own, and so is its engine; this process is the controller and polls without a pause. A part's
+The line is a process of its own, and so is its engine; this process is the controller, which reads every `--poll-ms`. A part's
 `added` is its time from the trigger (taken by the decision loop) to the result on the wire, less the engine's own time for
 the same part. `to controller` begins with the controller's write and ends with the read that shows the result.
 
@@ -34,7 +34,8 @@ ANSWER_S = 5.0
 class Controller:
     """Modbus TCP by hand, so that the client costs next to nothing: FC16 of 32 words, FC04 of 44."""
 
-    def __init__(self, port: int, unit: int) -> None:
+    def __init__(self, port: int, unit: int, poll_ms: float) -> None:
+        self._poll_s = poll_ms / 1000
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._unit = unit
@@ -69,6 +70,7 @@ class Controller:
         begun = time.perf_counter()
         self.write(trigger=True, trigger_seq=seq, part_id=f"P{seq}")
         while time.perf_counter() - begun < ANSWER_S:
+            time.sleep(self._poll_s)
             block = self.read()
             if block is not None and block.reading is not None and block.reading.seq == seq:
                 took_ms = (time.perf_counter() - begun) * 1e3
@@ -93,6 +95,7 @@ def main() -> None:
     parser.add_argument("--stations", type=int, default=1)
     parser.add_argument("--bundle", type=Path, help="default: a stub engine that takes no time")
     parser.add_argument("--wh", default="640x480")
+    parser.add_argument("--poll-ms", type=float, default=5, help="between two reads; a PLC reads every 5 to 20")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -115,6 +118,7 @@ def main() -> None:
         "engine": str(options.bundle.name) if options.bundle else "stub",
         "picture": options.wh,
         "stations": options.stations,
+        "poll_ms": options.poll_ms,
         "triggers_at_each": options.triggers,
         "to_controller_ms": {name: spread(times) for name, (times, _) in seen.items()},
         "outcomes": {name: outcomes for name, (_, outcomes) in seen.items()},
@@ -130,7 +134,7 @@ def drive(port: int, options: argparse.Namespace) -> dict[str, tuple[list[float]
     seen: dict[str, tuple[list[float], dict[str, int]]] = {}
 
     def run(unit: int) -> None:
-        controller = Controller(port, unit)
+        controller = Controller(port, unit, options.poll_ms)
         controller.until_ready()
         times, outcomes = [], {}
         for seq in range(1, options.triggers + 1):

@@ -200,7 +200,7 @@ class Rig:
                 stream = self.streams[name, view] = Stream(view)
                 source = (sources or {}).get(view, lambda stream=stream: stream)
                 sight = Sight(name, view, f"{name}-{view}", source, on_demand, lag_ms, check)
-                eyes.append(Eye(sight, self.inbox.put))
+                eyes.append(Eye(sight, self.inbox.put, self.room.submit))
             posts.append(
                 Post(
                     name,

@@ -17,7 +17,7 @@ from functools import partial
 from lineproof.core.codes import FaultCode
 from lineproof.line.attempt import Failure, attempt
 from lineproof.line.conduct.inbox import Inbox
-from lineproof.line.conduct.news import Blind, News, Seeing, Seen, Spoilt, Through
+from lineproof.line.conduct.news import Blind, News, NotTaken, Seeing, Seen, Spoilt, Through
 from lineproof.line.conduct.post import Post
 from lineproof.line.conduct.room import Room
 from lineproof.line.engine_room.events import Done, Dropped, GivenUp, Lost, Ready
@@ -148,12 +148,14 @@ class Conductor:
         attempt(self.room.close)
 
 
-def _tell_of_camera(post: Post, news: Seen | Spoilt | Blind | Seeing) -> None:
+def _tell_of_camera(post: Post, news: Seen | Spoilt | NotTaken | Blind | Seeing) -> None:
     match news:
         case Seen():
             post.seen(news)
         case Spoilt():
             post.spoilt(news)
+        case NotTaken():
+            post.not_taken(news)
         case Blind():
             post.blind(news)
         case Seeing():

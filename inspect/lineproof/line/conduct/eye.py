@@ -16,7 +16,8 @@ from lineproof.core import Frame
 from lineproof.core.codes import FaultCode
 from lineproof.errors import FrameError, SourceEnded, SourceError, SourceTimeout
 from lineproof.line.attempt import Failure, attempt
-from lineproof.line.conduct.news import Blind, News, Seeing, Seen, Spoilt, Through
+from lineproof.line.conduct.news import Blind, News, NotTaken, Seeing, Seen, Spoilt, Through
+from lineproof.line.engine_room.events import Job
 from lineproof.ports import Source
 
 GRAB_S = 0.1  # how long one grab may wait; also how soon a stop is heard
@@ -49,6 +50,7 @@ class Wanted:
     part_id: str
     after_ns: int
     until_ns: int
+    recipe: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,14 @@ class Sight:
 class Eye(threading.Thread):
     """Grabs for as long as the station lives; `tell` is called from this thread."""
 
-    def __init__(self, sight: Sight, tell: Callable[[News], None]) -> None:
+    def __init__(self, sight: Sight, tell: Callable[[News], None], submit: Callable[[Job], bool]) -> None:
+        """A frame goes to the engine from here: by way of the decision loop it would wait for one more thread to wake."""
         super().__init__(
             name=f"eye-{sight.station}-{sight.view}", daemon=True
         )  # a hung driver must not keep the process
         self.sight = sight
         self._tell = tell
+        self._submit = submit
         self._changed = threading.Condition()
         self._wanted: Wanted | None = None
         self._stopping = False
@@ -160,8 +164,11 @@ class Eye(threading.Thread):
         if checked.why:
             self._tell(Spoilt(station, view, wanted.seq, checked.why, exposed_ns, frame))
             self._blind_if_bad(checked.why)
-        else:
-            self._tell(Seen(station, view, wanted.seq, frame, exposed_ns, checked.part_id))
+            return
+        # Told first, so that the decision loop knows of the frame before it hears what came of it.
+        self._tell(Seen(station, view, wanted.seq, frame, exposed_ns, checked.part_id))
+        if not self._submit(Job(station, wanted.seq, frame, wanted.until_ns, wanted.recipe)):
+            self._tell(NotTaken(station, view, wanted.seq))
 
     def _named(self, frame: Frame, part_id: str) -> Frame:
         """The frame under the part's own id; a source that names its parts (a replay) keeps its names where none is given."""

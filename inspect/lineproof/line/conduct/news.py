@@ -34,6 +34,15 @@ class Spoilt:
 
 
 @dataclass(frozen=True, slots=True)
+class NotTaken:
+    """The engine took no job for a frame that was seen."""
+
+    station: str
+    view: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Blind:
     """A camera cannot see."""
 
@@ -59,5 +68,5 @@ class Through:
     view: str
 
 
-EyeNews = Seen | Spoilt | Blind | Seeing | Through
+EyeNews = Seen | Spoilt | NotTaken | Blind | Seeing | Through
 News = EyeNews | RoomEvent

@@ -12,12 +12,12 @@ from lineproof.core.station import Acknowledged, Halted, PartResult, ResetAsked,
 from lineproof.core.verdict import Decision, Reason
 from lineproof.line.conduct.eye import JOIN_S, Eye, Wanted
 from lineproof.line.conduct.finding import finding_of
-from lineproof.line.conduct.news import Blind, Seeing, Seen, Spoilt
+from lineproof.line.conduct.news import Blind, NotTaken, Seeing, Seen, Spoilt
 from lineproof.line.conduct.papers import Papers, rows_of
 from lineproof.line.conduct.room import NOT_YET, Room
 from lineproof.line.conduct.tally import StationTally
 from lineproof.line.conduct.wires import Wires
-from lineproof.line.engine_room.events import Decides, Job
+from lineproof.line.engine_room.events import Decides
 from lineproof.line.station.events import (
     Abandon,
     Answered,
@@ -113,14 +113,13 @@ class Post:
             self.tell(self._engine_fault)
 
     def seen(self, news: Seen) -> None:
-        """The frame of a part: inspected, unless it was lost meanwhile or cannot be taken."""
+        """The frame of a part; the engine has it already."""
         self._keep(news)
         self.tell(Exposed(news.seq, news.view, news.exposed_ns, part_id=news.part_id))
-        part = self.station.part
-        if part is None or part.seq != news.seq:
-            return
-        if not self._room.submit(Job(self.name, news.seq, news.frame, part.deadline_ns, part.recipe)):
-            self._not_inspected(news.seq, news.view, self._room.trouble or "the engine takes no more")
+
+    def not_taken(self, news: NotTaken) -> None:
+        """The engine took no job for a frame."""
+        self._not_inspected(news.seq, news.view, self._room.trouble or "the engine takes no more")
 
     def spoilt(self, news: Spoilt) -> None:
         """A frame that nobody may judge by."""
@@ -233,7 +232,9 @@ class Post:
     def _expose(self, order: Expose) -> None:
         self._papers = Papers(order.seq, Moment.of(order.triggered_ns))
         for view in order.views:
-            self._eyes[view].want(Wanted(order.seq, order.part_id, order.triggered_ns, order.deadline_ns))
+            self._eyes[view].want(
+                Wanted(order.seq, order.part_id, order.triggered_ns, order.deadline_ns, self.station.recipe)
+            )
 
     def _answered(self, result: PartResult) -> None:
         """After the wires: count, then hand over to the records."""
