@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
-from lineproof.proof.slices import slices_by_name, slices_by_value
+from lineproof.proof.slices import _at_most, slices_by_name, slices_by_value
 
 
 def test_the_worst_class_comes_first_and_is_called_weak():
@@ -63,3 +63,12 @@ def test_weak_is_fishers_exact_test(inside, outside):
     expected = fisher_exact(table, alternative="less").pvalue * 2 < 0.05
     (own,) = [s for s in slices_by_name("class", names, found) if s.name == "a"]
     assert own.weak == expected
+
+
+@pytest.mark.parametrize(
+    ("hits", "total", "marked", "drawn"), [(0, 20, 5, 4), (3, 50, 30, 7), (2, 1000, 990, 12), (5, 9, 5, 5)]
+)
+def test_the_chance_of_so_few_is_scipys(hits, total, marked, drawn):
+    from scipy.stats import hypergeom
+
+    assert _at_most(hits, total, marked, drawn) == pytest.approx(hypergeom.cdf(hits, total, marked, drawn), rel=1e-9)

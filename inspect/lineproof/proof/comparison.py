@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import binom, norm
+from scipy.special import bdtr, ndtri
 
 from lineproof.proof.intervals import Interval
 
@@ -45,7 +45,7 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     """
     if min(only_a, only_b) < 0:
         raise ValueError(f"discordant parts: expected counts, got {only_a} and {only_b}")
-    return min(1.0, 2 * float(binom.cdf(min(only_a, only_b), only_a + only_b, 0.5)))
+    return min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
 
 
 def paired_difference(only_a: int, only_b: int, of: int, confidence: float = 1 - LEVEL) -> Interval:
@@ -60,7 +60,7 @@ def paired_difference(only_a: int, only_b: int, of: int, confidence: float = 1 -
         raise ValueError(f"discordant parts: expected counts up to {of} in all, got {only_a} and {only_b}")
     if of == 0:
         return Interval(-1.0, 1.0)
-    z2 = float(norm.ppf((1 + confidence) / 2)) ** 2
+    z2 = float(ndtri((1 + confidence) / 2)) ** 2
     excess = only_b - only_a
 
     def contradiction(difference: float) -> float:
@@ -95,16 +95,18 @@ def discordant_needed(only_a: int, only_b: int) -> int | None:
         return None
     share = min(only_a, only_b) / (only_a + only_b)
     n, edge = _edges()
-    enough = np.flatnonzero(binom.cdf(edge, n, share) >= POWER)
+    enough = np.flatnonzero(bdtr(edge, n, share) >= POWER)
     return int(n[enough[0]]) if enough.size else None
 
 
 @cache
 def _edges() -> tuple[F64, F64]:
     """Numbers of discordant parts, and of each the most on the rarer side with which the test finds a difference."""
-    n = np.arange(least_discordant(), _MOST + 1, dtype=np.float64)
+    n = np.arange(least_discordant(), _MOST + 1)
+    from scipy.stats import binom  # 0.9 s of a start, and only a comparison needs it
+
     edge = binom.ppf(LEVEL / 2, n, 0.5)
-    return n, edge - (binom.cdf(edge, n, 0.5) > LEVEL / 2)
+    return n, edge - (bdtr(edge, n, 0.5) > LEVEL / 2)
 
 
 @dataclass(frozen=True, slots=True)

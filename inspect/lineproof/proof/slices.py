@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import hypergeom
+from scipy.special import gammaln
 
 from lineproof.proof.rates import Rate
 
@@ -67,5 +67,16 @@ def _weak(inside: NDArray[np.bool_], found: NDArray[np.bool_], slices: int) -> b
     n = int(inside.sum())
     if n < LEAST or n == len(found):
         return False
-    chance = float(hypergeom.cdf(int(found[inside].sum()), len(found), int(found.sum()), n))
+    chance = float(_at_most(int(found[inside].sum()), len(found), int(found.sum()), n))
     return chance * slices < WEAK
+
+
+def _at_most(hits: int, total: int, marked: int, drawn: int) -> float:
+    """Chance of no more than `hits` marked ones among `drawn` of `total`, without replacement (hypergeometric)."""
+    k = np.arange(max(0, drawn - (total - marked)), hits + 1)
+    log = _log_choose(marked, k) + _log_choose(total - marked, drawn - k) - _log_choose(total, np.asarray(drawn))
+    return min(1.0, float(np.exp(log).sum()))
+
+
+def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))

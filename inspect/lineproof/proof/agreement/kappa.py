@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from lineproof.proof.intervals import Interval
 
@@ -94,7 +94,7 @@ def _interval(value: float, margin: float, parts: float, confidence: float) -> I
     The idea of Wilson (1927), brought to κ by Donner & Eliasziw (1992), with the variance of Bloch & Kraemer,
     Biometrics 45 (1989), 269: two judges who both say the first verdict with share `margin`.
     """
-    z2 = float(norm.ppf((1 + confidence) / 2)) ** 2
+    z2 = float(ndtri((1 + confidence) / 2)) ** 2
     odds = margin / (1 - margin)
     least = min(value, -min(odds, 1 / odds))  # below it a cell of the table would be negative; min for rounding
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from lineproof.proof.intervals import Interval
 
@@ -26,8 +26,8 @@ class Counted:
             return Interval(0.0, 1.0)
         hits = self.count * self.effective / self.of
         rest = self.effective - hits
-        low = 0.0 if self.count == 0 else float(beta.ppf(0.025, hits, rest + 1))
-        high = 1.0 if self.count == self.of else float(beta.ppf(0.975, hits + 1, rest))
+        low = 0.0 if self.count == 0 else float(betaincinv(hits, rest + 1, 0.025))
+        high = 1.0 if self.count == self.of else float(betaincinv(hits + 1, rest, 0.975))
         return Interval(low, high)
 
     def upper(self, confidence: float) -> float:
@@ -35,7 +35,7 @@ class Counted:
         if self.count == self.of:
             return 1.0
         hits = self.count * self.effective / self.of
-        return float(beta.ppf(confidence, hits + 1, self.effective - hits))
+        return float(betaincinv(hits + 1, self.effective - hits, confidence))
 
     def __str__(self) -> str:
         if self.of == 0:

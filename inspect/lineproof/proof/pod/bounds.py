@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
-from scipy.stats import chi2, norm
+from scipy.special import gammaincinv, ndtri
 
 from lineproof.proof.pod.logistic import HitMiss, LogisticFit, log_likelihood, logit
 
@@ -24,7 +24,7 @@ _DOUBLINGS = 60  # of the way from the estimate outwards until the bound is brac
 def linear_band(fit: LogisticFit, x: F64, confidence: float = 0.95) -> tuple[F64, F64]:
     """Lower and upper one-sided bounds `(n,)` of the linear predictor: β₀ + β₁x ± z √(V₀₀ + 2xV₀₁ + x²V₁₁)."""
     (v00, v01), (_, v11) = fit.covariance
-    half = norm.ppf(confidence) * np.sqrt(np.maximum(v00 + 2 * x * v01 + x**2 * v11, 0))
+    half = ndtri(confidence) * np.sqrt(np.maximum(v00 + 2 * x * v01 + x**2 * v11, 0))
     middle = fit.intercept + fit.slope * x
     return middle - half, middle + half
 
@@ -35,7 +35,7 @@ def wald_bound(fit: LogisticFit, probability: float, confidence: float = 0.95) -
     The crossing solves a quadratic. Where the slope is not surely positive, the band falls again for large sizes or never
     gets there: no bound.
     """
-    z = norm.ppf(confidence)
+    z = ndtri(confidence)
     (v00, v01), (_, v11) = fit.covariance
     above = fit.intercept - logit(probability)
     a, b, c = fit.slope**2 - z**2 * v11, above * fit.slope - z**2 * v01, above**2 - z**2 * v00
@@ -49,7 +49,7 @@ def delta_bound(fit: LogisticFit, probability: float, confidence: float = 0.95) 
     x = fit.x_at(probability)
     (v00, v01), (_, v11) = fit.covariance
     error = np.sqrt(v00 + 2 * x * v01 + x**2 * v11) / abs(fit.slope)
-    return float(x + norm.ppf(confidence) * error)
+    return float(x + ndtri(confidence) * error)
 
 
 def likelihood_ratio_bound(
@@ -60,7 +60,7 @@ def likelihood_ratio_bound(
         lambda intercept, slope: log_likelihood(data, intercept, slope),
         (fit.intercept, fit.slope),
         probability,
-        float(chi2.ppf(2 * confidence - 1, 1) / 2),
+        float(gammaincinv(0.5, 2 * confidence - 1)),
     )
 
 

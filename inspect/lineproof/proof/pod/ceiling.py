@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import expit
-from scipy.stats import chi2
+from scipy.special import expit, gammaincc
 
 from lineproof.proof.pod.logistic import HitMiss, LogisticFit
 
@@ -51,7 +50,7 @@ def fit_ceiling(data: HitMiss, fit: LogisticFit) -> Ceiling:
     ]
     best = min(found, key=lambda result: float(result.fun))
     ratio = max(2 * (-float(best.fun) - fit.log_likelihood), 0.0)
-    return Ceiling(float(expit(best.x[2])), ratio, float(0.5 * chi2.sf(ratio, 1)) if ratio > 0 else 1.0)
+    return Ceiling(float(expit(best.x[2])), ratio, float(0.5 * gammaincc(0.5, ratio / 2)) if ratio > 0 else 1.0)
 
 
 def _misfit(theta: F64, z: F64, hits: F64, trials: F64) -> tuple[float, F64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from lineproof.proof.intervals import Interval
 from lineproof.proof.rates import Rate
@@ -77,8 +77,8 @@ def poisson_interval(count: int, exposure: float, confidence: float = 0.95) -> I
     if count < 0 or not exposure > 0:
         raise ValueError(f"expected a count from 0 on and an exposure above 0, got {count} and {exposure}")
     tail = (1 - confidence) / 2
-    low = 0.0 if count == 0 else float(chi2.ppf(tail, 2 * count) / 2)
-    return Interval(low / exposure, float(chi2.ppf(1 - tail, 2 * count + 2) / 2) / exposure)
+    low = 0.0 if count == 0 else float(gammaincinv(count, tail))
+    return Interval(low / exposure, float(gammaincinv(count + 1, 1 - tail)) / exposure)
 
 
 def _significant(value: float) -> float:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize, minimize_scalar
-from scipy.special import expit
-from scipy.stats import chi2
+from scipy.special import expit, gammaincinv
 
 from lineproof.proof.intervals import Interval
 from lineproof.proof.pod.bounds import profile_bound
@@ -37,12 +36,12 @@ class FirthFit:
         """One-sided bound of `x_at` by profile penalised likelihood; None where it is infinite. For information."""
         if self.slope <= 0:
             return None
-        drop = float(chi2.ppf(2 * confidence - 1, 1) / 2)
+        drop = float(gammaincinv(0.5, 2 * confidence - 1))
         return profile_bound(self._likelihood, (self.intercept, self.slope), probability, drop)
 
     def slope_interval(self, confidence: float = 0.95) -> Interval:
         """Two-sided interval of the slope by profile penalised likelihood (Heinze & Schemper 2002)."""
-        level = self.penalised_log_likelihood - float(chi2.ppf(confidence, 1) / 2)
+        level = self.penalised_log_likelihood - float(gammaincinv(0.5, confidence))
         return Interval(self._end(-1, level), self._end(1, level))
 
     def as_dict(self) -> dict[str, object]:

@@ -20,7 +20,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from lineproof.proof.counts.planner import chance_of_passing, parts_needed
 from lineproof.proof.intervals import upper_bound
@@ -96,9 +95,10 @@ def allowed_misses(kind: Kind, bad: int, escape: float, confidence: float) -> in
         # As a fraction of what was typed: 0.29 · 100 is 28.999… in floats.
         most = math.floor(Fraction(str(float(escape))) * (bad + 1)) - 1
     else:
-        most = (
-            int(binom.ppf(1 - confidence, bad, escape)) + 1
-        )  # near it; what decides is the chance the planner counts with
+        from scipy.stats import binom  # 0.9 s of a start, and only a choice of thresholds needs it
+
+        # Near it; what decides is the chance the planner counts with.
+        most = int(binom.ppf(1 - confidence, bad, escape)) + 1
         while most >= 0 and chance_of_passing(bad, most, escape) > 1 - confidence:
             most -= 1
     return most if most >= 0 else None
