@@ -95,18 +95,18 @@ def discordant_needed(only_a: int, only_b: int) -> int | None:
         return None
     share = min(only_a, only_b) / (only_a + only_b)
     n, edge = _edges()
-    enough = np.flatnonzero(bdtr(edge, n, share) >= POWER)
+    enough = np.flatnonzero(bdtr(edge, n.astype(np.int64), share) >= POWER)
     return int(n[enough[0]]) if enough.size else None
 
 
 @cache
 def _edges() -> tuple[F64, F64]:
     """Numbers of discordant parts, and of each the most on the rarer side with which the test finds a difference."""
-    n = np.arange(least_discordant(), _MOST + 1)
+    n = np.arange(least_discordant(), _MOST + 1, dtype=np.float64)
     from scipy.stats import binom  # 0.9 s of a start, and only a comparison needs it
 
     edge = binom.ppf(LEVEL / 2, n, 0.5)
-    return n, edge - (bdtr(edge, n, 0.5) > LEVEL / 2)
+    return n, edge - (bdtr(edge, n.astype(np.int64), 0.5) > LEVEL / 2)
 
 
 @dataclass(frozen=True, slots=True)
