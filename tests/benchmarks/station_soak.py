@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from machine import machine
 from scipy import stats
 from station_rig import Watch, line_of, pictures
@@ -102,7 +103,8 @@ def slope(samples: Sequence[Sample], what: str) -> dict[str, float]:
     """Bytes a frame with its upper 95 % bound, after the warm-up."""
     kept = samples[int(len(samples) * WARM_UP) :]
     fit = stats.linregress([s.frames for s in kept], [getattr(s, what) for s in kept])
-    upper = fit.slope + stats.t.ppf(0.95, len(kept) - 2) * fit.stderr
+    error = 0.0 if np.isnan(fit.stderr) else fit.stderr  # where nothing changed at all
+    upper = fit.slope + stats.t.ppf(0.95, len(kept) - 2) * error
     return {"bytes_a_frame": round(float(fit.slope), 3), "upper_95": round(float(upper), 3)}
 
 

@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 from statsmodels.stats.oneway import anova_oneway
@@ -80,6 +80,7 @@ def test_nothing_missed_says_nothing_about_likeness_so_parts_are_counted():
 
 
 @given(st.lists(st.integers(1, 9).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=1, max_size=30))
+@example([(0, 1), (0, 1), (1, 2)])  # by the formula alone -1.5
 def test_images_count_between_one_and_all(rows):
     hits, trials = np.array(rows).T
     found = clustering(PartCounts(hits, trials))

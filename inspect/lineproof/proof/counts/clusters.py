@@ -206,7 +206,8 @@ def _icc(hits: F64, trials: F64) -> float | None:
     between = float((trials * (hits / trials - mean) ** 2).sum() / (parts - 1))
     within = float((hits - hits**2 / trials).sum() / (images - parts))
     size = float((images - (trials**2).sum() / images) / (parts - 1))
-    return (between - within) / (between + (size - 1) * within)
+    # With hardly more than one image a part the estimate can fall below what a correlation can be.
+    return max(-1.0, (between - within) / (between + (size - 1) * within))
 
 
 def _why_not(with_hit: int, without: int) -> str:
