@@ -12,13 +12,8 @@ import typer
 from lineproof.cli.doctor import doctor
 from lineproof.cli.doctor_line import checks
 from lineproof.errors import SettingsError
+from lineproof.serve.server import free_port
 from tiny_bundle import PARTS, tiny_bundle
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

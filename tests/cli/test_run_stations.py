@@ -19,16 +19,11 @@ import pytest
 
 from lineproof.cli.run import run
 from lineproof.errors import SettingsError, SignalError
+from lineproof.serve.server import free_port
 from tiny_bundle import PARTS, tiny_bundle
 
 WAIT_S = 60.0
 SIX = ["ok.png", "blue.png", "ok.png", "red and blue.png", "ok.png", "ok.png"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import camera_grabs
 from lineproof.errors import FrameError, SourceLost, SourceTimeout
 from lineproof.sources.open import open_source
 from lineproof.sources.settings import AravisSettings
@@ -49,6 +51,10 @@ class FakeCamera:
         self.process.wait(5)
 
 
+grab = partial(camera_grabs.grab, timeout_s=5.0)
+grab_on = partial(camera_grabs.grab_on, timeout_s=5.0)
+
+
 @pytest.fixture
 def camera():
     started = []
@@ -74,21 +80,6 @@ def source():
     yield start
     for one in opened:
         one.close()
-
-
-def grab_on(source):
-    """Until something else than a picture comes."""
-    while True:
-        grab(source)
-
-
-def grab(source, timeout_s: float = 5.0):
-    until = time.monotonic() + timeout_s
-    while True:
-        try:
-            return source.grab(0.2)
-        except SourceTimeout:
-            assert time.monotonic() < until
 
 
 def test_pictures_come_counted_stamped_and_all_are_different(camera, source):
@@ -127,7 +118,7 @@ def test_a_camera_unplugged_is_lost_within_the_stall_and_comes_back(camera, sour
         grab_on(live)
     assert time.monotonic() - since < 1.5
     fake.plug_in()
-    assert grab(live, 10).wh == (128, 96)
+    assert grab(live, timeout_s=10).wh == (128, 96)
 
 
 def test_a_software_trigger_exposes_when_the_line_asks(camera, source):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import camera_grabs
 from lineproof.errors import FrameError, SourceLost, SourceTimeout
 from lineproof.sources.open import open_source
 from lineproof.sources.settings import GenicamSettings
@@ -38,6 +40,10 @@ def settings(**changes: object) -> GenicamSettings:
     return GenicamSettings(kind="genicam", **FACTS | changes)
 
 
+grab = partial(camera_grabs.grab, timeout_s=3.0)
+grab_on = partial(camera_grabs.grab_on, timeout_s=3.0)
+
+
 @pytest.fixture
 def handles(monkeypatch):
     """Every handle that a source opens, the newest last."""
@@ -57,21 +63,6 @@ def source(handles):
     yield start
     for one in opened:
         one.close()
-
-
-def grab_on(source):
-    """Until something else than a picture comes."""
-    while True:
-        grab(source)
-
-
-def grab(source, timeout_s: float = 3.0):
-    until = time.monotonic() + timeout_s
-    while True:
-        try:
-            return source.grab(0.2)
-        except SourceTimeout:
-            assert time.monotonic() < until
 
 
 @pytest.mark.parametrize(("pixel_format", "channels"), [("Mono8", 1), ("RGBa8", 4)])

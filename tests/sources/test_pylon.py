@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 
+import camera_grabs
 from lineproof.errors import FrameError, SourceLost, SourceTimeout
 from lineproof.sources.open import open_source
 from lineproof.sources.settings import BaslerSettings
@@ -28,6 +30,10 @@ FACTS = {"serial": SERIAL, "width": 64, "height": 48, "pixel_format": "BGR8Packe
 
 def settings(**changes: object) -> BaslerSettings:
     return BaslerSettings(kind="basler", **FACTS | changes)
+
+
+grab = partial(camera_grabs.grab, timeout_s=2.0)
+grab_on = partial(camera_grabs.grab_on, timeout_s=2.0)
 
 
 @pytest.fixture
@@ -62,21 +68,6 @@ def source(handles):
     yield start
     for one in opened:
         one.close()
-
-
-def grab_on(source):
-    """Until something else than a picture comes."""
-    while True:
-        grab(source)
-
-
-def grab(source, timeout_s: float = 2.0):
-    until = time.monotonic() + timeout_s
-    while True:
-        try:
-            return source.grab(0.2)
-        except SourceTimeout:
-            assert time.monotonic() < until
 
 
 def test_pictures_come_counted_and_all_are_different(source):

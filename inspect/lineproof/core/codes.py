@@ -1,8 +1,20 @@
-"""FAULT_CODE and REASON_CODE of every wire: what keeps a station from inspecting, and why an answer is no PASS."""
+"""Numbers on every wire: of an outcome, of what keeps a station from inspecting, of why an answer is no PASS."""
 
 from __future__ import annotations
 
 from enum import IntEnum
+
+from lineproof.core.station import Outcome
+
+# Chosen for their distance. With the complement beside them PASS is 16 bits or more away from the other four, from all
+# zeros and from all ones, and no code reads as another with its bytes swapped; a test counts it out.
+OUTCOME_CODES: dict[Outcome, int] = {
+    Outcome.PASS: 0xA5C3,
+    Outcome.FAIL: 0x5A96,
+    Outcome.REVIEW: 0x6C69,
+    Outcome.ERROR: 0x3935,
+    Outcome.MISSED: 0x93AC,
+}
 
 
 class FaultCode(IntEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
@@ -145,11 +145,10 @@ def _all_or_nothing(engine: Engine) -> Iterator[Connection]:
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # a second process waits here instead of doing the same
-        try:
+        with ExitStack() as undo:
+            undo.callback(connection.exec_driver_sql, "ROLLBACK")
             yield connection
-        except BaseException:
-            connection.exec_driver_sql("ROLLBACK")
-            raise
+            undo.pop_all()
         connection.exec_driver_sql("COMMIT")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import cast
 
 from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, update
@@ -76,12 +77,11 @@ class Ledger:
 
     def append(self, work: Callable[[Connection], Head]) -> None:
         """One transaction, in which `work` appends and returns the new head; whatever it raises is passed on."""
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.forget)  # the answer to a commit may have been lost
             with self._engine.begin() as connection:
                 head = work(connection)
-        except BaseException:
-            self.forget()  # the answer to a commit may have been lost
-            raise
+            undo.pop_all()
         self._head = head
 
     def add_entries(self, connection: Connection, entries: Sequence[Entry]) -> Head:

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from lineproof.core.codes import OUTCOME_CODES
 from lineproof.core.station import Outcome, State, StationView
 from lineproof.settings import parse_settings
 from lineproof.signals.doc.structured_text import structured_text
 from lineproof.signals.io_map import IoMap
 from lineproof.signals.registers.decode import decode, read_block
 from lineproof.signals.registers.image import REST, ControllerImage, controller_image, input_words
-from lineproof.signals.registers.words import CODES, checksum
+from lineproof.signals.registers.words import checksum
 from signals.doc.st_runner import Program
 from signals.registers.station_views import shown
 
@@ -57,7 +58,7 @@ def test_its_answer_is_that_of_decode():
     for _ in range(600):
         words = mixed(chance)
         reading = decode(words)
-        expected = CODES[reading.outcome] if reading and (reading.seq, reading.session) == (2, 7) else 0
+        expected = OUTCOME_CODES[reading.outcome] if reading and (reading.seq, reading.session) == (2, 7) else 0
         assert PROGRAM.functions.LP_Answer(words, 2, 7) == expected
         believed += expected != 0
     assert 20 < believed < 400
@@ -66,7 +67,7 @@ def test_its_answer_is_that_of_decode():
 def test_low_word_first():
     program = Program(structured_text(parse_settings({"word_order": "little"}, IoMap, "t"), 120))
     words = list(input_words(shown(0x10002), "little"))
-    assert program.functions.LP_Answer(words, 0x10002, 7) == CODES[Outcome.PASS]
+    assert program.functions.LP_Answer(words, 0x10002, 7) == OUTCOME_CODES[Outcome.PASS]
     assert program.functions.LP_Answer(list(input_words(shown(0x10002))), 0x10002, 7) == 0
 
 

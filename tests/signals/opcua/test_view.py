@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineproof.core import Reason
+from lineproof.core.codes import OUTCOME_CODES
 from lineproof.core.station import Counters, Outcome, PartResult, State, StationView
 from lineproof.signals.opcua.address_space import RESULT, SHOWN, SNAPSHOT, Kind
 from lineproof.signals.opcua.view import (
-    OUTCOME_CODES,
     Cell,
     Quality,
     nothing,

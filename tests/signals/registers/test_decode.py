@@ -6,10 +6,11 @@ from zlib import crc32
 import numpy as np
 import pytest
 
+from lineproof.core.codes import OUTCOME_CODES
 from lineproof.core.station import Outcome, State, StationView
 from lineproof.signals.registers.decode import decode, is_pass, read_block
 from lineproof.signals.registers.image import input_words
-from lineproof.signals.registers.words import CODES, checksum, inverse
+from lineproof.signals.registers.words import checksum, inverse
 from signals.registers.station_views import shown
 
 GOOD = input_words(shown(5))
@@ -150,5 +151,10 @@ def test_random_blocks_are_no_result():
     chance = np.random.default_rng(1)
     for words in chance.integers(0, 0x10000, (2_000, 44)).tolist():
         assert decode(words) is None
-        words[0], words[1], words[6], words[7] = 0x0100, 0x0041, CODES[Outcome.PASS], inverse(CODES[Outcome.PASS])
+        words[0], words[1], words[6], words[7] = (
+            0x0100,
+            0x0041,
+            OUTCOME_CODES[Outcome.PASS],
+            inverse(OUTCOME_CODES[Outcome.PASS]),
+        )
         assert decode(words) is None

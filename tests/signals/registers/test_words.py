@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from lineproof.core.codes import OUTCOME_CODES
 from lineproof.core.station import Outcome
 from lineproof.signals.registers.words import (
-    CODES,
     ascii_bytes,
     ascii_text,
     checksum,
@@ -20,7 +20,7 @@ from lineproof.signals.registers.words import (
     pair,
 )
 
-PAIRS = {outcome: (code, inverse(code)) for outcome, code in CODES.items()}
+PAIRS = {outcome: (code, inverse(code)) for outcome, code in OUTCOME_CODES.items()}
 PASS = PAIRS[Outcome.PASS]
 
 
@@ -34,11 +34,11 @@ def distance(one: tuple[int, int], two: tuple[int, int]) -> int:
 
 def reads_as(code: np.ndarray, complement: np.ndarray, outcome: Outcome) -> np.ndarray:
     """`outcome_of` on arrays; the test below proves that they agree."""
-    return (code == CODES[outcome]) & (complement == (code ^ 0xFFFF))
+    return (code == OUTCOME_CODES[outcome]) & (complement == (code ^ 0xFFFF))
 
 
 def test_the_codes_are_those_of_map_1_0():
-    assert [f"{code:04X}" for code in CODES.values()] == ["A5C3", "5A96", "6C69", "3935", "93AC"]
+    assert [f"{code:04X}" for code in OUTCOME_CODES.values()] == ["A5C3", "5A96", "6C69", "3935", "93AC"]
     for outcome, words in PAIRS.items():
         assert outcome_of(*words) is outcome
 
@@ -70,7 +70,7 @@ def test_of_all_65536_codes_with_their_complement_five_are_read():
         int(code): outcome_of(int(code), inverse(int(code)))
         for code in every
         if outcome_of(int(code), inverse(int(code)))
-    } == {code: outcome for outcome, code in CODES.items()}
+    } == {code: outcome for outcome, code in OUTCOME_CODES.items()}
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from lineproof.core.codes import OUTCOME_CODES
 from lineproof.core.station import Outcome
 from lineproof.signals.io_map import IoMap
 from lineproof.signals.registers.layout import (
@@ -19,7 +20,6 @@ from lineproof.signals.registers.layout import (
     Cmd,
     Status,
 )
-from lineproof.signals.registers.words import CODES
 
 _HOLDING_AT = {register.name: register.address for register in HOLDING}
 
@@ -313,5 +313,5 @@ def _words(*, big: bool) -> dict[str, object]:
         "hr_low": high + 1 if big else high,
         "hr_part": _HOLDING_AT["PART_ID"],
         "hr_recipe": _HOLDING_AT["RECIPE_REQ"],
-        **{outcome.value: f"{CODES[outcome]:04X}" for outcome in Outcome},
+        **{outcome.value: f"{OUTCOME_CODES[outcome]:04X}" for outcome in Outcome},
     }

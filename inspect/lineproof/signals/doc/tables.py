@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from lineproof.core.codes import Cause, FaultCode
+from lineproof.core.codes import OUTCOME_CODES, Cause, FaultCode
 from lineproof.core.station import Outcome
 from lineproof.signals.doc.markup import Table, to_markdown
 from lineproof.signals.io_map import IoMap
@@ -20,7 +20,7 @@ from lineproof.signals.registers.layout import (
     Register,
     Status,
 )
-from lineproof.signals.registers.words import CODES, inverse
+from lineproof.signals.registers.words import inverse
 
 TYPES = {"uint16": "uint16", "uint32": "uint32", "bits": "16 bits", "ascii": "ASCII", "unused": "–"}
 OUTCOME_TEXT = {
@@ -72,7 +72,7 @@ def codes_table() -> Table:
     """RESULT with its complement; any other pair is no result."""
     rows = [
         (f"16#{code:04X}", f"16#{inverse(code):04X}", outcome.value, OUTCOME_TEXT[outcome])
-        for outcome, code in CODES.items()
+        for outcome, code in OUTCOME_CODES.items()
     ]
     return Table(("RESULT", "RESULT_INV", "name", "what to do"), rows, code=("RESULT", "RESULT_INV"))
 

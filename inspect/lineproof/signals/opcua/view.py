@@ -7,19 +7,12 @@ import math
 from enum import IntEnum
 from typing import NamedTuple
 
-from lineproof.core.station import Outcome, PartResult, State, StationView
+from lineproof.core.codes import OUTCOME_CODES
+from lineproof.core.station import PartResult, State, StationView
 from lineproof.signals.opcua.address_space import COUNTERS, RESULT, SHOWN, SNAPSHOT, STATE
 
 UINT16_MAX = 0xFFFF
 UINT32_MAX = 0xFFFF_FFFF
-# 16 bits from one another and from all zeros and all ones; see the register map of the I/O page.
-OUTCOME_CODES = {
-    Outcome.PASS: 0xA5C3,
-    Outcome.FAIL: 0x5A96,
-    Outcome.REVIEW: 0x6C69,
-    Outcome.ERROR: 0x3935,
-    Outcome.MISSED: 0x93AC,
-}
 
 
 class Quality(IntEnum):

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lineproof.core.codes import OUTCOME_CODES
 from lineproof.core.station import PartResult, State, StationView
 from lineproof.signals.registers.layout import (
     CRC_AT,
@@ -21,7 +22,6 @@ from lineproof.signals.registers.layout import (
     reordered,
 )
 from lineproof.signals.registers.words import (
-    CODES,
     WordOrder,
     Words,
     ascii_bytes,
@@ -166,7 +166,7 @@ def _belongs(result: PartResult, view: StationView) -> bool:
 
 def _result_fields(result: PartResult) -> tuple[int, ...]:
     """RESULT_SEQ to RULESET_ID."""
-    code = CODES[result.outcome]
+    code = OUTCOME_CODES[result.outcome]
     return (
         result.seq,
         code,

@@ -8,21 +8,13 @@ from collections.abc import Sequence
 from typing import Literal
 from zlib import crc32
 
+from lineproof.core.codes import OUTCOME_CODES
 from lineproof.core.station import Outcome
 
 Words = tuple[int, ...]  # of 0..0xFFFF each
 WordOrder = Literal["big", "little"]  # which word of a 32-bit value comes first: the high one, or the low one
 
-# Chosen for their distance. With the complement beside them PASS is 16 bits or more away from the other four, from all
-# zeros and from all ones, and no code reads as another with its bytes swapped; a test counts it out.
-CODES: dict[Outcome, int] = {
-    Outcome.PASS: 0xA5C3,
-    Outcome.FAIL: 0x5A96,
-    Outcome.REVIEW: 0x6C69,
-    Outcome.ERROR: 0x3935,
-    Outcome.MISSED: 0x93AC,
-}
-OUTCOMES: dict[int, Outcome] = {code: outcome for outcome, code in CODES.items()}
+OUTCOMES: dict[int, Outcome] = {code: outcome for outcome, code in OUTCOME_CODES.items()}
 
 _DIGEST = re.compile(r"[0-9a-fA-F]{8,}")
 
