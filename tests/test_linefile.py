@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
+from lineproof.core.station import Outcome
 from lineproof.errors import SettingsError
-from lineproof.linefile import load_line
+from lineproof.linefile import StationSection, load_line
 
 BASE = "name: x\nbundle: b\n"
 CAMERA = "{kind: folder, path: images}"
@@ -68,3 +70,33 @@ def test_recipes_have_their_own_bundles_and_rules(tmp_path):
         2: tmp_path / "c",
     }
     assert line.all_recipes[2].rules.default.min_area_px2 == 9
+
+
+KNOWN = {"parts": {"OK-1": "PASS", "NG-1": "FAIL"}}
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ({"challenge": {"parts": {"OK-1": "PASS"}}}, "must be FAIL or REVIEW"),
+        ({"challenge": {"parts": {}}}, "parts"),
+        ({"challenge": {"parts": {"OK-1": "FAULT"}}}, "OK-1"),
+        ({"challenge": KNOWN, "trigger": "free_run"}, "names no part"),
+        ({"challenge": {"parts": {"longer than sixteen": "FAIL"}}, "trigger": "modbus"}, "16 characters"),
+        ({"challenge": KNOWN, "simulation": True}, "pass_in_simulation"),
+    ],
+)
+def test_known_parts_that_could_tell_nothing_are_refused(section, problem):
+    station = {"cameras": [{"kind": "folder", "path": "parts"}], "trigger": "software"} | section
+    with pytest.raises(ValidationError, match=problem):
+        StationSection.model_validate(station)
+
+
+def test_known_parts_reach_the_decision_core():
+    station = StationSection.model_validate(
+        {"cameras": [{"kind": "folder", "path": "parts"}], "trigger": "free_run", "code": {}, "challenge": KNOWN}
+    )
+    known = station.terms.known_parts
+    assert dict(known.expected) == {"OK-1": Outcome.PASS, "NG-1": Outcome.FAIL}
+    assert (known.every_ms, known.grace_ms, known.overdue_stops) == (8 * 3_600_000, 30 * 60_000, True)
+    assert station.terms.reads_part_id

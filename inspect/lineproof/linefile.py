@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -13,8 +14,9 @@ from pydantic import Field, model_validator
 from lineproof.engine.codes import CodeSettings
 from lineproof.engine.regions import Region
 from lineproof.errors import SettingsError
-from lineproof.line.conduct.settings import StationName, StationSettings
+from lineproof.line.conduct.settings import WITH_PART_ID, StationName, StationSettings
 from lineproof.line.settings import LineSettings
+from lineproof.line.station.station import Terms
 from lineproof.records.settings import RecordSettings
 from lineproof.rules.tolerance import Rules
 from lineproof.serve.settings import ServeSettings
@@ -22,6 +24,8 @@ from lineproof.settings import StrictModel, load_settings
 from lineproof.signals.settings import IoSettings
 from lineproof.sources.settings import SourceSettings
 from lineproof.watch.settings import QualitySettings
+
+MODBUS_CHARS = 16  # of PART_ID in the register map
 
 
 class StationSection(StationSettings):
@@ -40,6 +44,23 @@ class StationSection(StationSettings):
         if stray is not None:
             raise ValueError(f"quality.{stray}: no camera has this view; there are {', '.join(self.terms.views)}")
         return self
+
+    @model_validator(mode="after")
+    def _known_parts_can_be_told(self) -> Self:
+        if self.challenge is not None and self.code is None and self.trigger not in WITH_PART_ID:
+            raise ValueError(
+                f"challenge: trigger {self.trigger} names no part; let the section code read the id on the part"
+            )
+        if self.challenge is not None and self.code is None and self.trigger == "modbus":
+            long = next((part_id for part_id in self.challenge.parts if len(part_id) > MODBUS_CHARS), None)
+            if long is not None:
+                raise ValueError(f"challenge: {long} is longer than the {MODBUS_CHARS} characters of PART_ID")
+        return self
+
+    @property
+    def terms(self) -> Terms:
+        """As the decision core takes it."""
+        return replace(super().terms, reads_part_id=self.code is not None)
 
     def located(self, folder: Path) -> Self:
         """The same settings with relative paths taken from `folder`, where the line file lies."""

@@ -116,6 +116,13 @@ TESTED = [
         "tests/benchmarks/station_soak.py",
     ),
     (
+        "R-28",
+        "known parts judged wrong, or overdue",
+        "wrong verdicts on known parts; time and parts that pass",
+        "ERROR and a fault that a person resets; nothing but known parts until all are right",
+        "tests/line/station/test_challenge.py",
+    ),
+    (
         "R-29",
         "supervisor dies",
         "systemd's watchdog is fed by the decision loop",
@@ -133,7 +140,6 @@ NOT_TRIED = [
         "a GPU that is lost while a line runs",
         "made once on an H100 by itself (tests/benchmarks/gpu_faults.py), not in a line",
     ),
-    ("R-28", "golden parts overdue", "the fault code exists, the schedule does not yet"),
     ("–", "GPIO on real hardware", "tried on a chip that the kernel simulates, in a virtual machine"),
 ]
 

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from builders import image
 from camera_scene import seen
@@ -10,7 +8,7 @@ from lineproof.errors import SettingsError
 from lineproof.settings import parse_settings
 from lineproof.watch.measures import glimpse
 from lineproof.watch.position import Template
-from lineproof.watch.quality import BadInARow, QualityGate
+from lineproof.watch.quality import QualityGate
 from lineproof.watch.settings import QualitySettings
 
 POSITION = {"template": "t.png", "max_shift_px": 5, "max_turn_deg": 1, "min_match": 0.5}
@@ -77,19 +75,3 @@ def test_a_template_is_whole_or_an_error(tmp_path):
         QualityGate.open(settings)
     with pytest.raises(SettingsError, match="no template"):
         QualityGate(settings)
-
-
-def test_more_bad_frames_in_a_row_than_allowed_are_a_fault_until_a_good_one():
-    tally = BadInARow(3)
-    assert [tally.saw(bad=True) for _ in range(5)] == [False, False, False, True, True]
-    assert tally.at_fault
-    assert tally.saw(bad=False) is False
-    assert [tally.saw(bad=True) for _ in range(4)] == [False, False, False, True]
-
-
-@given(st.lists(st.booleans(), max_size=60), st.integers(0, 6))
-def test_a_fault_is_exactly_a_longer_run_than_allowed(frames, allowed):
-    tally, run = BadInARow(allowed), 0
-    for bad in frames:
-        run = run + 1 if bad else 0
-        assert tally.saw(bad=bad) is (run > allowed)

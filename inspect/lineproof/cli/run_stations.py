@@ -19,7 +19,7 @@ from lineproof.cli.stopping import stopped_by_signals
 if TYPE_CHECKING:
     from lineproof.inspector import Inspector
     from lineproof.line.conduct.conductor import Conductor
-    from lineproof.line.conduct.eye import Check, Sight
+    from lineproof.line.conduct.eye import Sight
     from lineproof.line.conduct.inbox import Inbox
     from lineproof.line.conduct.news import News
     from lineproof.line.conduct.post import Post
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lineproof.line.conduct.settings import StationSettings
     from lineproof.line.conduct.wires import Wires
     from lineproof.line.engine_room.room import EngineRoom
-    from lineproof.linefile import LineFile
+    from lineproof.linefile import LineFile, StationSection
     from lineproof.ports import Controller
     from lineproof.records.journal import Journal
     from lineproof.signals.open import Wiring
@@ -176,10 +176,7 @@ def _post(
         name,
         state,
         _wires(station, controllers),
-        [
-            Eye(_sight(name, camera, check_of(station, camera.view)), inbox.put, room.submit)
-            for camera in station.cameras
-        ],
+        [Eye(_sight(name, camera, station), inbox.put, room.submit) for camera in station.cameras],
         room,
         [] if journal is None else [journal],
         mm_per_px={number: recipe.rules.mm_per_px for number, recipe in settings.all_recipes.items()},
@@ -187,18 +184,20 @@ def _post(
     )
 
 
-def _sight(station: str, camera: SourceSettings, check: Check) -> Sight:
+def _sight(name: str, camera: SourceSettings, station: StationSection) -> Sight:
     from lineproof.line.conduct.eye import Sight
     from lineproof.sources.open import open_source
+    from lineproof.watch.settings import QualitySettings
 
     return Sight(
-        station,
+        name,
         camera.view,
         camera.name,
         partial(open_source, camera),
         on_demand=camera.on_demand,
         lag_ms=camera.exposure_lag_ms,
-        check=check,
+        check=check_of(station, camera.view),
+        bad_in_a_row=station.quality.get(camera.view, QualitySettings()).n_in_a_row,
     )
 
 

@@ -100,4 +100,6 @@ def _trouble(post: Post) -> str:
         return "starting"
     if view.fault_code:
         return f"fault {view.fault_code}: {FaultCode(view.fault_code).text}"
-    return "" if view.ready or view.triggered else view.state.name.lower()
+    if view.ready or view.triggered:
+        return ""
+    return "the check with known parts is overdue" if view.takes_known_parts else view.state.name.lower()

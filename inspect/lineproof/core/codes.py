@@ -63,6 +63,7 @@ class Cause(IntEnum):
     SIMULATION = 11
     ENGINE = 12
     WRONG_PART = 13
+    CHALLENGE = 14
 
     @property
     def text(self) -> str:
@@ -84,7 +85,7 @@ _FAULT_TEXT = {
     FaultCode.NOT_PROVEN: "the bundle was not proven under the rules of the line file",
     FaultCode.CONTROLLER_LOST: "the wire that commands the station is down",
     FaultCode.STORAGE_REQUIRED: "records cannot be written, and the line file asks for them",
-    FaultCode.GOLDEN_FAILED: "a golden part was not judged as it must be",
+    FaultCode.GOLDEN_FAILED: "a known part was not judged as it must be; only known parts are inspected until all of them are judged right",
     FaultCode.INTERNAL: "a fault nobody foresaw; see the log",
 }
 _CAUSE_TEXT = {
@@ -101,4 +102,5 @@ _CAUSE_TEXT = {
     Cause.SIMULATION: "the station is set to simulation, where no part can pass",
     Cause.ENGINE: "the inspection itself failed",
     Cause.WRONG_PART: "the code on the part is not that of the trigger",
+    Cause.CHALLENGE: "a known part was not judged as it must be, or the part is none of them and only they count now",
 }

@@ -34,9 +34,14 @@ class Outcome(StrEnum):
     MISSED = "MISSED"  # the trigger came while no inspection could be started
 
     @property
+    def inspected(self) -> bool:
+        """An inspection came to its end."""
+        return self not in (Outcome.ERROR, Outcome.MISSED)
+
+    @property
     def decision(self) -> Decision:
         """The decision that goes into the records."""
-        return Decision.FAULT if self in (Outcome.ERROR, Outcome.MISSED) else Decision(self.value)
+        return Decision(self.value) if self.inspected else Decision.FAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class StationView:
     result_overrun: bool = False  # latched: a result was not acknowledged before the next trigger
     warning: bool = False
     fault_code: int = 0  # uint16, 0: none
-    challenge_due: bool = False
+    challenge_due: bool = False  # known parts are to be shown to the station
     simulation: bool = False
     degraded: bool = False  # another execution provider than asked for
     storage_degraded: bool = False
@@ -103,6 +108,11 @@ class StationView:
     def online(self) -> bool:
         """Verified and not stopped."""
         return self.state in (State.INITIALIZED, State.READY, State.SINGLE_EXECUTION, State.CONTINUOUS_EXECUTION)
+
+    @property
+    def takes_known_parts(self) -> bool:
+        """The next trigger will be answered by an inspection, if not for any part then for a known one."""
+        return self.ready or (self.state is State.READY and self.challenge_due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,13 @@ class Enabled:
 
 
 @dataclass(frozen=True, slots=True)
+class Challenging:
+    """ChallengeMode: the parts to come are known ones, to check the station by, or no longer."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Halted:
     """SetOffline: stop, or go on."""
 
@@ -154,4 +171,4 @@ class Alive:
     """The controller's own heartbeat changed."""
 
 
-Command = Triggered | Acknowledged | Enabled | Halted | ResetAsked | RecipeAsked | Alive
+Command = Triggered | Acknowledged | Enabled | Challenging | Halted | ResetAsked | RecipeAsked | Alive

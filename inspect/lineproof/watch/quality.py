@@ -92,25 +92,6 @@ class QualityGate:
         return _moved(self._template, seen, limits)
 
 
-class BadInARow:
-    """Counts bad frames in a row; one more than allowed is a fault of the camera, until a good one comes."""
-
-    def __init__(self, allowed: int) -> None:
-        """At least 0."""
-        self.allowed = allowed
-        self.count = 0
-
-    def saw(self, *, bad: bool) -> bool:
-        """Take one more frame; True while the camera is at fault."""
-        self.count = self.count + 1 if bad else 0
-        return self.at_fault
-
-    @property
-    def at_fault(self) -> bool:
-        """More bad frames in a row than allowed."""
-        return self.count > self.allowed
-
-
 def _inside(value: float, limits: Range) -> bool:
     return limits[0] <= value <= limits[1]
 

@@ -181,6 +181,7 @@ class Rig:
         check: Callable[[Frame], Checked] = lambda _: Checked(),
         watchers: Sequence[str] = (),
         lag_ms: float = 0.0,
+        bad_in_a_row: int = 3,
         storage: Callable[[], str] = lambda: "",
         storage_required: bool = False,
         **terms: object,
@@ -199,7 +200,7 @@ class Rig:
             for view in views:
                 stream = self.streams[name, view] = Stream(view)
                 source = (sources or {}).get(view, lambda stream=stream: stream)
-                sight = Sight(name, view, f"{name}-{view}", source, on_demand, lag_ms, check)
+                sight = Sight(name, view, f"{name}-{view}", source, on_demand, lag_ms, check, bad_in_a_row)
                 eyes.append(Eye(sight, self.inbox.put, self.room.submit))
             posts.append(
                 Post(

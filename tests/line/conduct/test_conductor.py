@@ -16,6 +16,7 @@ from lineproof.engine.scripted import Hang
 from lineproof.errors import EngineError, FrameError, SourceLost
 from lineproof.line.conduct.eye import Checked
 from lineproof.line.engine_room.events import Decides, GivenUp, Lost, Ready
+from lineproof.line.station.challenge import KnownParts
 from lineproof.sources.scripted import ScriptedSource
 
 
@@ -374,16 +375,19 @@ def test_a_check_that_fails_in_a_way_nobody_foresaw_is_an_error_of_its_part():
     assert "ZeroDivisionError" in result.reasons[0].text
 
 
-def test_a_camera_whose_pictures_stay_bad_is_a_fault_until_one_is_good():
+@pytest.mark.parametrize("allowed", [1, 3])
+def test_a_camera_whose_pictures_stay_bad_is_a_fault_until_one_is_good(allowed):
     why = ["too dark: mean 3"]
-    with Rig(check=lambda _: Checked(why[0])) as rig:
+    with Rig(check=lambda _: Checked(why[0]), bad_in_a_row=allowed) as rig:
         rig.plc.ready()
-        assert [rig.plc.part(seq).outcome for seq in (1, 2, 3)] == [Outcome.ERROR] * 3
+        for seq in range(1, allowed + 2):
+            assert rig.plc.ready().fault_code == 0
+            assert rig.plc.part(seq).outcome is Outcome.ERROR
         rig.plc.until(lambda view: view.fault_code == FaultCode.IMAGE_QUALITY)
-        assert rig.plc.part(4).outcome is Outcome.MISSED
+        assert rig.plc.part(8).outcome is Outcome.MISSED
         why[0] = ""
         rig.plc.ready()
-        assert rig.plc.part(5).outcome is Outcome.PASS
+        assert rig.plc.part(9).outcome is Outcome.PASS
 
 
 def test_a_frozen_camera_is_a_fault_although_no_part_is_there():
@@ -436,3 +440,24 @@ def test_stations_whose_replays_end_at_different_times_end_the_line():
                     plc.until(lambda view: not view.ready)
         assert not rig.thread.is_alive()
     assert all(outcomes(rig, name)["PASS"] == 2 for name in seqs)
+
+
+def test_known_parts_are_checked_before_others_are_inspected():
+    known = KnownParts({"OK-1": Outcome.PASS, "NG-1": Outcome.FAIL})
+    with Rig(GOOD, BAD, GOOD, known_parts=known) as rig:
+        rig.plc.until(lambda view: view.challenge_due and view.takes_known_parts)
+        assert rig.conductor.posts["press"].to_show == ("OK-1", "NG-1")
+        assert rig.plc.part(1, "4711").outcome is Outcome.MISSED
+        assert rig.plc.part(2, "OK-1").outcome is Outcome.PASS
+        assert rig.plc.part(3, "NG-1").outcome is Outcome.FAIL
+        rig.plc.ready()
+        assert rig.plc.part(4, "4711").outcome is Outcome.PASS
+
+
+def test_a_known_part_judged_wrong_is_fault_in_the_records_and_stops_the_station():
+    with Rig(GOOD, known_parts=KnownParts({"NG-1": Outcome.FAIL})) as rig:
+        rig.plc.until(lambda view: view.takes_known_parts)
+        assert rig.plc.part(1, "NG-1").reason_code == Cause.CHALLENGE
+        rig.plc.until(lambda view: view.fault_code == FaultCode.GOLDEN_FAILED)
+    ((inspection, _, cycle),) = rig.shelf.rows
+    assert (inspection.decision, cycle.outcome) == (Decision.FAULT, Outcome.ERROR)

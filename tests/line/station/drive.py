@@ -6,8 +6,19 @@ import random
 
 from line.station.oracle import Watched
 from lineproof.core.codes import FaultCode
-from lineproof.core.station import Acknowledged, Alive, Enabled, Halted, RecipeAsked, ResetAsked, Triggered
+from lineproof.core.station import (
+    Acknowledged,
+    Alive,
+    Challenging,
+    Enabled,
+    Halted,
+    Outcome,
+    RecipeAsked,
+    ResetAsked,
+    Triggered,
+)
 from lineproof.core.verdict import Decision, Reason
+from lineproof.line.station.challenge import KnownParts
 from lineproof.line.station.events import (
     Expose,
     Exposed,
@@ -27,6 +38,16 @@ FAULTS = list(FaultCode)
 WHY = (Reason("scratch.score", "a scratch"),)
 
 
+KNOWN = {"OK-1": Outcome.PASS, "NG-1": Outcome.FAIL}
+
+
+def known_parts_of(rng: random.Random) -> KnownParts:
+    """Most lines have none."""
+    if rng.random() < 0.7:
+        return KnownParts()
+    return KnownParts(KNOWN, every_parts=rng.choice([None, 3]), grace_ms=rng.choice([0, 300, 1e9]))
+
+
 def terms_of(rng: random.Random) -> Terms:
     """Some line."""
     return Terms(
@@ -35,6 +56,7 @@ def terms_of(rng: random.Random) -> Terms:
         views=rng.choice([("main",), ("main",), ("top", "side")]),
         fusion=rng.choice(["any", "all", 1, 2]),
         simulation=rng.random() < 0.05,
+        known_parts=known_parts_of(rng),
     )
 
 
@@ -97,7 +119,9 @@ class Life:
         seq %= 1 << 32
         if kind >= 0.9 and 0 < (seq - self.seq) % (1 << 32) < 1 << 31:
             self.seq = seq
-        self.feed(Triggered(seq, f"part {seq}", int(self.rng.random() < 0.03), self.rng.choice([0, 0, 0, 30])))
+        known = self.watched.station.terms.known_parts.expected and self.rng.random() < 0.5
+        name = self.rng.choice(list(KNOWN)) if known else f"part {seq}"
+        self.feed(Triggered(seq, name, int(self.rng.random() < 0.03), self.rng.choice([0, 0, 0, 30])))
 
     def frame(self) -> None:
         if not self.exposures:
@@ -134,6 +158,7 @@ class Life:
             lambda: FaultGone(rng.choice(FAULTS)),
             lambda: Halted(rng.random() < 0.5),
             lambda: Enabled(rng.random() < 0.8),
+            lambda: Challenging(rng.random() < 0.4),
             ResetAsked,
             lambda: RecipeAsked(rng.choice([0, 1, 2])),
             lambda: Verified(*rng.choice(IDS)),
@@ -145,6 +170,7 @@ class Life:
                 self.watched.feed(FaultGone(code))
             self.watched.feed(ResetAsked())
             self.watched.feed(Halted(on=False))
+            self.watched.feed(Challenging(on=False))
             self.watched.feed(Enabled(on=True))
 
 

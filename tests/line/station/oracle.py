@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from lineproof.core.station import Acknowledged, Alive, Halted, Outcome, Triggered
+from lineproof.core.codes import Cause
+from lineproof.core.station import Acknowledged, Alive, Challenging, Halted, Outcome, Triggered
 from lineproof.core.verdict import Decision
 from lineproof.line.station.events import Answered, Exposed, FaultSeen, Inspected, Verified
 from lineproof.line.station.machine import step
@@ -33,6 +34,7 @@ class Watched:
         self.triggers: dict[tuple[int, int], Trigger] = {}
         self.ids = ("", "")
         self.acknowledged: set[tuple[int, int]] = set()
+        self.to_show: set[str] = set()  # known parts that must be judged right before any other part may pass
 
     def feed(self, event: object, after_ms: float = 0.0) -> list[object]:
         """Let time pass, tell the station, check everything."""
@@ -90,11 +92,31 @@ class Watched:
         if len(trigger.answers) > 1:
             self._complain(f"{result.seq} is answered twice: {trigger.answers}")
         if result.outcome is Outcome.PASS:
-            why = self._illegal(result.seq, trigger)
+            why = self._illegal(result.seq, trigger) or self._unchecked(result.part_id, result.seq)
             if why:
                 self._complain(f"PASS for {result.seq}: {why}")
         elif result.outcome is not Outcome.PASS and not result.reasons:
             self._complain(f"{result.outcome} for {result.seq} without a reason")
+        self._note_known(result.part_id, result.outcome, result.reason_code)
+
+    def _note_known(self, part_id: str, outcome: Outcome, cause: int) -> None:
+        known = self.station.terms.known_parts.expected
+        if part_id in known and cause == Cause.CHALLENGE:
+            self.to_show = set(known)
+        elif outcome not in (Outcome.ERROR, Outcome.MISSED):
+            self.to_show.discard(part_id)
+
+    def _unchecked(self, part_id: str, seq: int) -> str:
+        """Why the check with known parts forbids this PASS."""
+        known = self.station.terms.known_parts.expected
+        if part_id in known:
+            return "" if known[part_id] is Outcome.PASS else "it is known to be bad"
+        if self.to_show:
+            return f"{', '.join(self.to_show)} must be judged right before it"
+        events = [event for _, event in self.log]
+        came = max(i for i, event in enumerate(events) if isinstance(event, Triggered) and event.seq == seq)
+        modes = [event.on for event in events[:came] if isinstance(event, Challenging)]
+        return "in challenge mode, and it is no known part" if modes[-1:] == [True] else ""
 
     def _illegal(self, seq: int, trigger: Trigger) -> str:
         """Why this PASS must not be; empty when it may."""

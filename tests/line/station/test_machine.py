@@ -25,6 +25,7 @@ from lineproof.core.station import (
 )
 from lineproof.core.verdict import Decision, Reason
 from lineproof.line.station import machine
+from lineproof.line.station.challenge import KnownParts
 from lineproof.line.station.events import (
     Abandon,
     Answered,
@@ -294,7 +295,13 @@ def careless(old, station, event, now):
 
 
 # Bugs that a test of this machine must be able to see.
+def trusting(old, station, finding, now):
+    """Whatever is known of a part, its verdict is shown."""
+    return old(replace(station, terms=replace(station.terms, known_parts=KnownParts())), finding, now)
+
+
 BUGS = {
+    "a known part judged wrong is shown": ("decide", lambda old: partial(trusting, old)),
     "deadlines are not looked at": ("_time", lambda old: lambda station, now: machine.Step(station)),
     "frames of before the trigger count": ("_exposed", lambda old: partial(careless, old)),
     "torn frames count": (
@@ -316,7 +323,7 @@ BUGS = {
     ),
     "an acknowledged result stays": ("_acknowledged", lambda old: lambda station, event, now: machine.Step(station)),
     "FAULT of the engine passes": (
-        "_decide",
+        "decide",
         lambda old: (
             lambda station, finding, now: old(station, GOOD if finding.decision is Decision.FAULT else finding, now)
         ),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from lineproof.core.station import Acknowledged, Alive, Enabled, Halted, RecipeAsked, ResetAsked, Triggered
+from lineproof.core.station import Acknowledged, Alive, Challenging, Enabled, Halted, RecipeAsked, ResetAsked, Triggered
 from lineproof.signals.registers.edges import at_start, edges
 from lineproof.signals.registers.image import ControllerImage
 from signals.registers.test_image import IMAGES
@@ -29,7 +29,7 @@ RUNNING = ControllerImage(enable=True, heartbeat=4, trigger_seq=8, recipe=2)
         ({"trigger": True, "trigger_seq": 9}, (Triggered(9, "", 2),)),
         ({"trigger": True, "trigger_seq": 8}, (Triggered(8, "", 2),)),
         ({"trigger": True, "trigger_seq": 0}, ()),
-        ({"challenge": True}, ()),
+        ({"challenge": True}, (Challenging(on=True),)),
         ({"encoder": 5, "part_id": "x", "deadline_ms": 4}, ()),
     ],
 )
@@ -56,7 +56,16 @@ def test_an_acknowledgement_beside_the_next_trigger_means_the_part_before_and_co
 def test_everything_at_once_in_the_order_in_which_it_is_to_be_heard():
     after = ControllerImage(True, True, True, True, True, True, 1, 9, "p", 3, 0, 0)
     names = [type(command).__name__ for command in edges(replace(REST, trigger_seq=8), after)]
-    assert names == ["Alive", "Halted", "ResetAsked", "Enabled", "RecipeAsked", "Acknowledged", "Triggered"]
+    assert names == [
+        "Alive",
+        "Halted",
+        "ResetAsked",
+        "Enabled",
+        "Challenging",
+        "RecipeAsked",
+        "Acknowledged",
+        "Triggered",
+    ]
 
 
 def test_what_stands_at_the_start_is_no_edge_but_its_levels_count():

@@ -23,7 +23,6 @@ from lineproof.ports import Source
 GRAB_S = 0.1  # how long one grab may wait; also how soon a stop is heard
 REOPEN_S = 0.5  # between two attempts to open a camera that was not there at the start
 JOIN_S = 2.0
-BAD_IN_A_ROW = 3  # pictures that nobody may judge by: the camera itself is at fault, not its parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,7 @@ class Sight:
     on_demand: bool = False
     lag_ms: float = 0.0  # from exposure to the moment at which the frame is stamped
     check: Check = nothing_to_check
+    bad_in_a_row: int = 3  # pictures that nobody may judge by are faults of their parts; one more, of the camera
 
 
 class Eye(threading.Thread):
@@ -204,7 +204,7 @@ class Eye(threading.Thread):
 
     def _blind_if_bad(self, why: str) -> None:
         """Not of a camera that exposes on demand: it could not be seen to see again."""
-        if self._bad_in_a_row >= BAD_IN_A_ROW and self._blind is None and not self.sight.on_demand:
+        if self._bad_in_a_row > self.sight.bad_in_a_row and self._blind is None and not self.sight.on_demand:
             self._turn_blind(FaultCode.IMAGE_QUALITY, why)
 
     def _turn_blind(self, code: FaultCode, why: str) -> None:

@@ -69,6 +69,9 @@ def _troubles(conductor: Conductor) -> list[Text]:
         fault = 0 if post.view is None else post.view.fault_code
         if fault:
             lines.append(Text(f"{post.name}: {FaultCode(fault).text}", style="bold red"))
+        to_show = post.to_show
+        if to_show:
+            lines.append(Text(f"{post.name}: show the known parts {', '.join(to_show)}", style="yellow"))
         lines += [Text(f"{post.name}: {wire}: {why}", style="yellow") for wire, why in post.troubles.items()]
     if conductor.room.trouble:
         lines.append(Text(f"engine: {conductor.room.trouble}", style="bold red"))

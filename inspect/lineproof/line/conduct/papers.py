@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lineproof.core import Decision, Detections, Frame, Image, Inspection, Provenance, Verdict
-from lineproof.core.station import Outcome, PartResult
+from lineproof.core.station import PartResult
 from lineproof.records.cycle import Cycle, Moment
-
-INSPECTED = (Outcome.PASS, Outcome.FAIL, Outcome.REVIEW)
 
 
 @dataclass(slots=True)
@@ -44,7 +42,7 @@ def rows_of(
         inspection = papers.inspections.get(view) or _not_inspected(
             papers, result, view, source_id, provenance, classes
         )
-        if result.outcome not in INSPECTED and inspection.decision is not Decision.FAULT:
+        if not result.outcome.inspected and inspection.decision is not Decision.FAULT:
             inspection = inspection.with_verdict(Verdict(Decision.FAULT, result.reasons))
         frame, exposed_ns = papers.frames.get(view), papers.exposed.get(view)
         cycle = Cycle(

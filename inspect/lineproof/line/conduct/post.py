@@ -196,6 +196,12 @@ class Post:
         """What is wrong with its wires, by name."""
         return dict(self._wire_troubles)
 
+    @property
+    def to_show(self) -> tuple[str, ...]:
+        """Known parts that are due; none while the check is in date."""
+        check = self.station.check
+        return () if check.due_ns is None else check.left(self.station.terms.known_parts)
+
     def rest(self) -> None:
         """No more triggers: its replay is through."""
         if not self.station.halted:

@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from lineproof.line.station.station import Terms
+from lineproof.line.conduct.challenge import ChallengeSettings
+from lineproof.line.station.station import NO_KNOWN_PARTS, Terms
 from lineproof.line.triggers.encoder import EncoderSettings
 from lineproof.line.triggers.free_run import FreeRunSettings
 from lineproof.rules.fusion import Fusion
@@ -19,6 +20,7 @@ Trigger = Literal["modbus", "opcua", "mqtt", "gpio", "encoder", "free_run", "sof
 WIRES = ("modbus", "opcua", "mqtt", "gpio")
 # A controller of these counts up a heartbeat of its own; silence means that nobody reads the results.
 WITH_HEARTBEAT = ("modbus", "mqtt")
+WITH_PART_ID = ("modbus", "opcua", "mqtt", "software")
 
 
 class StationSettings(StrictModel):
@@ -38,6 +40,9 @@ class StationSettings(StrictModel):
     )
     free_run: FreeRunSettings = Field(default_factory=FreeRunSettings, description="of trigger: free_run")
     encoder: EncoderSettings | None = Field(default=None, description="of trigger: encoder; its lines stand in io.gpio")
+    challenge: ChallengeSettings | None = Field(
+        default=None, description="known parts that the station must judge right at set times; default: none"
+    )
     simulation: bool = Field(default=False, description="no real parts: shown on every wire, and PASS becomes FAULT")
     pass_in_simulation: bool = Field(default=False, description="a trial without parts may answer PASS")
 
@@ -51,6 +56,8 @@ class StationSettings(StrictModel):
             raise ValueError(f"fusion {self.fusion}: there are {len(views)} views")
         if self.trigger == "encoder" and self.encoder is None:
             raise ValueError("trigger: encoder needs the section encoder, e.g. {pitch: 120, counts_per_mm: 10}")
+        if self.challenge is not None and self.simulation and not self.pass_in_simulation:
+            raise ValueError("challenge: nothing can pass in simulation; leave it out, or set pass_in_simulation")
         return self
 
     @property
@@ -72,6 +79,7 @@ class StationSettings(StrictModel):
             fusion=self.fusion,
             simulation=self.simulation,
             pass_in_simulation=self.pass_in_simulation,
+            known_parts=NO_KNOWN_PARTS if self.challenge is None else self.challenge.known_parts,
         )
 
     @property

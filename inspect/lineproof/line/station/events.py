@@ -77,7 +77,6 @@ class Noted:
     degraded: bool = False
     storage_degraded: bool = False
     drift: bool = False
-    challenge_due: bool = False
 
 
 @dataclass(frozen=True, slots=True)

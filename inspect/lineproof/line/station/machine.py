@@ -8,7 +8,7 @@ Every trigger that is new gets exactly one terminal answer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +16,7 @@ from lineproof.core.codes import Cause, FaultCode
 from lineproof.core.station import (
     Acknowledged,
     Alive,
-    Counters,
+    Challenging,
     Enabled,
     Halted,
     Outcome,
@@ -25,17 +25,16 @@ from lineproof.core.station import (
     ResetAsked,
     Triggered,
 )
-from lineproof.core.verdict import Decision, Reason
+from lineproof.core.verdict import Reason
+from lineproof.line.station.answer import decide, lose
+from lineproof.line.station.challenge import Check
 from lineproof.line.station.events import (
-    Abandon,
     Answered,
-    Effect,
     Event,
     Expose,
     Exposed,
     FaultGone,
     FaultSeen,
-    Finding,
     Inspected,
     Noted,
     Prepare,
@@ -43,17 +42,9 @@ from lineproof.line.station.events import (
     Verified,
 )
 from lineproof.line.station.fusion import fuse
-from lineproof.line.station.station import Part, Station, next_session
+from lineproof.line.station.station import Part, Station, Step, next_session
 
 _SEQ = 1 << 32
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """The next state, and what is to be done, in order."""
-
-    station: Station
-    effects: tuple[Effect, ...] = ()
 
 
 def step(station: Station, event: Event, now_ns: int) -> Step:
@@ -66,11 +57,12 @@ def step(station: Station, event: Event, now_ns: int) -> Step:
 def _time(station: Station, now_ns: int) -> Step:
     """A deadline that has passed, a controller that has fallen silent."""
     if not station.controller_alive(now_ns) and (station.alive_ns is not None):
-        lost = _lose(station, Cause.NO_CONTROLLER, "the controller's heartbeat stopped", now_ns)
+        lost = lose(station, Cause.NO_CONTROLLER, "the controller's heartbeat stopped", now_ns)
         return Step(replace(lost.station, alive_ns=None, shown=None), lost.effects)
     if station.part is not None and now_ns > station.part.deadline_ns:
-        return _lose(station, Cause.DEADLINE, "no verdict in time", now_ns)
-    return Step(station)
+        return lose(station, Cause.DEADLINE, "no verdict in time", now_ns)
+    check = station.check.passed_by(station.terms.known_parts, now_ns)
+    return Step(station if check is station.check else replace(station, check=check))
 
 
 def _event(station: Station, event: Event, now_ns: int) -> Step:
@@ -84,7 +76,7 @@ def _triggered(station: Station, event: Triggered, now_ns: int) -> Step:
     station = _counted_gap(station, event.seq)
     if station.shown is not None:  # nobody has read it, and its place is needed
         station = replace(station, shown=None, result_overrun=True)
-    if not station.can_start(now_ns):
+    if not station.takes(event.part_id, now_ns):
         return _missed(station, event, now_ns)
     least_ms = min(filter(None, (event.deadline_ms, station.terms.deadline_ms)))
     part = Part(
@@ -95,11 +87,12 @@ def _triggered(station: Station, event: Triggered, now_ns: int) -> Step:
         now_ns + int(least_ms * 1e6),
         station.model_id,
         station.ruleset_id,
+        only_known=station.challenging or station.held_back(now_ns),
     )
     started = replace(station, part=part, last_seq=event.seq, last_part_id=event.part_id)
     expose = Expose(part.seq, part.part_id, station.terms.views, part.triggered_ns, part.deadline_ns)
     if event.recipe not in (0, station.recipe):
-        return _lose(started, Cause.MIXED, f"recipe {event.recipe} was asked for, {station.recipe} is active", now_ns)
+        return lose(started, Cause.MIXED, f"recipe {event.recipe} was asked for, {station.recipe} is active", now_ns)
     return Step(started, (expose,))
 
 
@@ -119,13 +112,12 @@ def _missed(station: Station, event: Triggered, now_ns: int) -> Step:
     """No inspection can be started: answered at once, and latched."""
     busy = station.part is not None
     cause = Cause.BUSY if busy else Cause.NOT_READY
-    text = f"part {station.part.seq} is under way" if station.part is not None else _why_not(station, now_ns)
     result = PartResult(
         station.session,
         event.seq,
         event.part_id,
         Outcome.MISSED,
-        (Reason("trigger", text),),
+        (Reason("trigger", station.why_not(now_ns)),),
         cause,
         model_id=station.model_id,
         ruleset_id=station.ruleset_id,
@@ -143,29 +135,17 @@ def _missed(station: Station, event: Triggered, now_ns: int) -> Step:
     return Step(after, (Answered(result),))
 
 
-def _why_not(station: Station, now_ns: int) -> str:
-    if not station.controller_alive(now_ns):
-        return "the controller's heartbeat is missing"
-    if station.halted:
-        return "the station is halted"
-    if station.faults:
-        return f"fault {min(station.faults).name}"
-    if not station.verified or station.preparing:
-        return "no verified bundle is active"
-    return "the station is not enabled"
-
-
 def _exposed(station: Station, event: Exposed, now_ns: int) -> Step:
     part = station.part
     if part is None or part.seq != event.seq or event.view not in station.terms.views or event.view in part.exposed:
         return Step(station)
     if not event.intact:
-        return _lose(station, Cause.BROKEN_FRAME, event.why or f"a frame of {event.view} is not intact", now_ns)
+        return lose(station, Cause.BROKEN_FRAME, event.why or f"a frame of {event.view} is not intact", now_ns)
     if event.exposed_ns <= part.triggered_ns or event.exposed_ns > now_ns:
-        return _lose(station, Cause.STALE_FRAME, f"a frame of {event.view} was not exposed after its trigger", now_ns)
+        return lose(station, Cause.STALE_FRAME, f"a frame of {event.view} was not exposed after its trigger", now_ns)
     if event.part_id and part.part_id not in ("", event.part_id):
         text = f"the code on the part is {event.part_id}, the trigger was for {part.part_id}"
-        return _lose(station, Cause.WRONG_PART, text, now_ns)
+        return lose(station, Cause.WRONG_PART, text, now_ns)
     known = replace(
         part,
         part_id=part.part_id or event.part_id,
@@ -179,71 +159,15 @@ def _inspected(station: Station, event: Inspected, now_ns: int) -> Step:
     if part is None or part.seq != event.seq or event.view not in station.terms.views or event.view in part.findings:
         return Step(station)
     if part.exposed.get(event.view) != event.exposed_ns:
-        return _lose(station, Cause.STALE_FRAME, f"{event.view} was inspected on another frame than its own", now_ns)
+        return lose(station, Cause.STALE_FRAME, f"{event.view} was inspected on another frame than its own", now_ns)
     active = (station.model_id, station.ruleset_id)
     if not station.verified or not (part.model_id, part.ruleset_id) == (event.model_id, event.ruleset_id) == active:
-        return _lose(station, Cause.MIXED, "bundle or line file changed under the part", now_ns)
+        return lose(station, Cause.MIXED, "bundle or line file changed under the part", now_ns)
     findings = MappingProxyType({**part.findings, event.view: event.finding})
     station = replace(station, part=replace(part, findings=findings))
     if len(findings) < len(station.terms.views):
         return Step(station)
-    return _decide(station, fuse(findings, station.terms.fusion), now_ns)
-
-
-def _decide(station: Station, finding: Finding, now_ns: int) -> Step:
-    if finding.decision is Decision.FAULT:
-        return _answer(station, Outcome.ERROR, Cause.ENGINE, finding, now_ns)
-    terms = station.terms
-    if finding.decision is Decision.PASS and terms.simulation and not terms.pass_in_simulation:
-        reason = Reason("simulation", "a simulated part cannot pass")
-        return _answer(station, Outcome.ERROR, Cause.SIMULATION, replace(finding, reasons=(reason,)), now_ns)
-    cause = 0 if finding.decision is Decision.PASS else Cause.REJECTED
-    return _answer(station, Outcome(finding.decision.value), cause, finding, now_ns)
-
-
-def _lose(station: Station, cause: Cause, text: str, now_ns: int) -> Step:
-    """The part under way, if there is one, gets ERROR."""
-    part = station.part
-    if part is None:
-        return Step(station)
-    lost = Finding(Decision.FAULT, (Reason(cause.name.lower(), text),))
-    after = _answer(station, Outcome.ERROR, cause, lost, now_ns)
-    return Step(after.station, (*after.effects, Abandon(part.seq)))
-
-
-def _answer(station: Station, outcome: Outcome, cause: int, finding: Finding, now_ns: int) -> Step:
-    """The one terminal answer to the part under way; it is shown unless a newer one stands there."""
-    part = station.part
-    if part is None:
-        return Step(station)
-    first_exposed = min(part.exposed.values(), default=now_ns)
-    result = PartResult(
-        station.session,
-        part.seq,
-        part.part_id,
-        outcome,
-        finding.reasons,
-        int(cause),
-        finding.defects,
-        finding.top_class,
-        finding.top_score,
-        finding.worst_size_um,
-        latency_ms=(now_ns - part.triggered_ns) / 1e6,
-        frame_age_ms=(now_ns - first_exposed) / 1e6,
-        model_id=part.model_id,
-        ruleset_id=part.ruleset_id,
-        recipe=part.recipe,
-    )
-    return Step(replace(station, part=None, shown=result, counters=_counted(station, outcome)), (Answered(result),))
-
-
-def _counted(station: Station, outcome: Outcome) -> Counters:
-    counters = station.counters
-    if outcome is Outcome.PASS:
-        return replace(counters, passed=counters.passed + 1)
-    if outcome is Outcome.ERROR:
-        return replace(counters, errors=counters.errors + 1)
-    return replace(counters, failed=counters.failed + 1)
+    return decide(station, fuse(findings, station.terms.fusion), now_ns)
 
 
 def _acknowledged(station: Station, event: Acknowledged, now_ns: int) -> Step:
@@ -266,13 +190,18 @@ def _alive(station: Station, event: Alive, now_ns: int) -> Step:
 def _halted(station: Station, event: Halted, now_ns: int) -> Step:
     if not event.on:
         return Step(replace(station, halted=False))
-    lost = _lose(station, Cause.HALTED, "the station was stopped", now_ns)
+    lost = lose(station, Cause.HALTED, "the station was stopped", now_ns)
     return Step(replace(lost.station, halted=True), lost.effects)
 
 
 def _enabled(station: Station, event: Enabled, now_ns: int) -> Step:
     del now_ns
     return Step(replace(station, enabled=event.on))
+
+
+def _challenging(station: Station, event: Challenging, now_ns: int) -> Step:
+    del now_ns
+    return Step(replace(station, challenging=event.on))
 
 
 def _reset(station: Station, event: ResetAsked, now_ns: int) -> Step:
@@ -292,10 +221,11 @@ def _verified(station: Station, event: Verified, now_ns: int) -> Step:
     """A part under way is lost at once: swapped there and back again, it would look as if nothing had happened."""
     swapped = (event.model_id, event.ruleset_id, event.recipe) != (station.model_id, station.ruleset_id, station.recipe)
     lost = (
-        _lose(station, Cause.MIXED, "bundle or line file changed under the part", now_ns) if swapped else Step(station)
+        lose(station, Cause.MIXED, "bundle or line file changed under the part", now_ns) if swapped else Step(station)
     )
     active = replace(
         lost.station,
+        check=Check(failed=station.check.failed) if swapped else lost.station.check,
         verified=True,
         preparing=False,
         model_id=event.model_id,
@@ -316,7 +246,7 @@ def _noted(station: Station, event: Noted, now_ns: int) -> Step:
 
 
 def _fault(station: Station, event: FaultSeen, now_ns: int) -> Step:
-    lost = _lose(station, Cause.FAULT, event.text or event.code.name, now_ns)
+    lost = lose(station, Cause.FAULT, event.text or event.code.name, now_ns)
     verified = lost.station.verified and event.code is not FaultCode.BUNDLE_REFUSED
     faulted = replace(lost.station, faults=lost.station.faults | {event.code}, verified=verified)
     return Step(faulted, lost.effects)
@@ -337,6 +267,7 @@ _HANDLERS: dict[type[Event], Callable[[Station, Any, int], Step]] = {
     Acknowledged: _acknowledged,
     Alive: _alive,
     Enabled: _enabled,
+    Challenging: _challenging,
     Halted: _halted,
     ResetAsked: _reset,
     RecipeAsked: _recipe,

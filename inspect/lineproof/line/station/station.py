@@ -10,12 +10,15 @@ from typing import Literal
 
 from lineproof.core.codes import FaultCode
 from lineproof.core.station import Counters, PartResult, State, StationView
-from lineproof.line.station.events import Finding, Noted
+from lineproof.line.station.challenge import Check, KnownParts
+from lineproof.line.station.events import Effect, Finding, Noted
 from lineproof.rules.fusion import Fusion
 
 Phase = Literal["acquiring", "inspecting"]
 NONE_YET = Counters()
 ALL_WELL = Noted()
+NO_KNOWN_PARTS = KnownParts()
+NOTHING_CHECKED = Check()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Terms:
     fusion: Fusion = "any"
     simulation: bool = False
     pass_in_simulation: bool = False  # a site may allow it, for a trial without parts
+    known_parts: KnownParts = NO_KNOWN_PARTS
+    reads_part_id: bool = False  # from the picture, where the trigger names no part
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class Part:
     deadline_ns: int
     model_id: str
     ruleset_id: str
+    only_known: bool = False  # it counts if it is one of the known parts, and not otherwise
     exposed: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # view → exposed_ns
     findings: Mapping[str, Finding] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -58,6 +64,7 @@ class Station:
     recipe: int = 0
     preparing: bool = False  # another recipe is being verified: no trigger is taken
     enabled: bool = False
+    challenging: bool = False  # the controller says that the parts to come are known ones
     halted: bool = False
     faults: frozenset[FaultCode] = frozenset()
     alive_ns: int | None = None  # when the controller was last heard; None: never in this session
@@ -73,6 +80,7 @@ class Station:
     heartbeat: int = 0
     beat_ns: int | None = None
     notes: Noted = ALL_WELL
+    check: Check = NOTHING_CHECKED
 
     def controller_alive(self, now_ns: int) -> bool:
         """Whether somebody reads the results."""
@@ -83,6 +91,33 @@ class Station:
 
     def can_start(self, now_ns: int) -> bool:
         """Whether a trigger now would be inspected."""
+        return self._could_start(now_ns) and (self.challenging or not self.held_back(now_ns))
+
+    def takes(self, part_id: str, now_ns: int) -> bool:
+        """The same for one part ("": not named): a known one is taken while others are held back."""
+        if self.can_start(now_ns):
+            return True
+        may_be_known = part_id in self.terms.known_parts.expected or (part_id == "" and self.terms.reads_part_id)
+        return may_be_known and self._could_start(now_ns)
+
+    def held_back(self, now_ns: int) -> bool:
+        """Whether only known parts are inspected, as the check with them is overdue."""
+        known = self.terms.known_parts
+        return known.overdue_stops and self.check.is_overdue(known, now_ns)
+
+    def why_not(self, now_ns: int) -> str:
+        """Why no inspection can be started, in words."""
+        under_way = "" if self.part is None else f"part {self.part.seq} is under way"
+        fault = "" if not self.faults else f"fault {min(self.faults).name}"
+        silent = "" if self.controller_alive(now_ns) else "the controller's heartbeat is missing"
+        halted = "the station is halted" if self.halted else ""
+        unverified = "no verified bundle is active" if not self.verified or self.preparing else ""
+        disabled = "" if self.enabled else "the station is not enabled"
+        to_show = ", ".join(self.check.left(self.terms.known_parts))
+        overdue = f"the check with known parts is overdue: {to_show}"
+        return under_way or silent or halted or fault or unverified or disabled or overdue
+
+    def _could_start(self, now_ns: int) -> bool:
         return (
             self.verified
             and self.enabled
@@ -105,6 +140,14 @@ class Station:
         return State.READY if self.enabled else State.INITIALIZED
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next state, and what is to be done, in order."""
+
+    station: Station
+    effects: tuple[Effect, ...] = ()
+
+
 def next_session(session: int) -> int:
     """Another session number (uint32, never 0), the same for the same one."""
     digest = hashlib.sha256(session.to_bytes(4, "big")).digest()
@@ -113,7 +156,7 @@ def next_session(session: int) -> int:
 
 def view_of(station: Station, now_ns: int) -> StationView:
     """What the wire shows at this moment; a controller that is gone is shown nothing that could be a result."""
-    part, notes = station.part, station.notes
+    part, notes, check = station.part, station.notes, station.check
     alive = station.controller_alive(now_ns)
     exposed = part is not None and len(part.exposed) == len(station.terms.views)
     return StationView(
@@ -127,9 +170,9 @@ def view_of(station: Station, now_ns: int) -> StationView:
         inspecting=exposed,
         missed_trigger=station.missed_trigger,
         result_overrun=station.result_overrun,
-        warning=notes.warning,
+        warning=notes.warning or check.is_overdue(station.terms.known_parts, now_ns),
         fault_code=min(station.faults, default=0),
-        challenge_due=notes.challenge_due,
+        challenge_due=check.due_ns is not None,
         simulation=station.terms.simulation,
         degraded=notes.degraded,
         storage_degraded=notes.storage_degraded,

@@ -63,13 +63,13 @@ class FreeRun:
     @property
     def due_ns(self) -> int | None:
         """When the next trigger is due (monotonic); None: before the first one, or while the station cannot take one."""
-        return self._due_ns if self._view is not None and self._view.ready else None
+        return self._due_ns if self._view is not None and self._view.takes_known_parts else None
 
     def show(self, view: StationView) -> None:
         """Learn whether the station can take a trigger."""
         self._require_open()
         self._view = view
-        if view.ready and (self._due_ns is None or self._clock_ns() >= self._due_ns):
+        if view.takes_known_parts and (self._due_ns is None or self._clock_ns() >= self._due_ns):
             self._wake()
 
     def commands(self) -> Sequence[Command]:
@@ -77,7 +77,7 @@ class FreeRun:
         self._require_open()
         now_ns = self._clock_ns()
         view = self._view
-        if view is None or not view.ready or (self._due_ns is not None and now_ns < self._due_ns):
+        if view is None or not view.takes_known_parts or (self._due_ns is not None and now_ns < self._due_ns):
             return ()
         due_ns = now_ns if self._due_ns is None else self._due_ns
         self._due_ns = next_due_ns(due_ns, now_ns, self._period_ns)

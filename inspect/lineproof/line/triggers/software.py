@@ -98,7 +98,7 @@ class SoftwareTrigger:
                 raise SignalError("the station does not run", hint="see the log of the line")
             if self._shot is not None or view.acquiring or view.inspecting:
                 return None
-            if not view.ready:
+            if not view.takes_known_parts:
                 fault = f", fault {view.fault_code}" if view.fault_code else ""
                 raise SignalError(f"the station is not ready: {view.state.name}{fault}")
             self._shot = shot = Shot(part_id, recipe, deadline_ms, self._withdraw)

@@ -190,7 +190,7 @@ class Desk:
     async def _start(self, meas_id: str, part_id: str, recipe: int) -> Answer:
         if self.view is None:
             return Answer(Quality.BAD_NO_COMMUNICATION)
-        if not self.view.ready or self._starting is not None:
+        if not self.view.takes_known_parts or self._starting is not None:
             return Answer(Quality.BAD_INVALID_STATE)
         if recipe > UINT16_MAX:
             return Answer(Quality.BAD_OUT_OF_RANGE)

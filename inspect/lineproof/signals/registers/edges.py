@@ -7,6 +7,7 @@ from dataclasses import replace
 from lineproof.core.station import (
     Acknowledged,
     Alive,
+    Challenging,
     Command,
     Enabled,
     Halted,
@@ -40,6 +41,8 @@ def edges(before: ControllerImage, after: ControllerImage) -> tuple[Command, ...
         asked.append(ResetAsked())
     if after.enable != before.enable:
         asked.append(Enabled(after.enable))
+    if after.challenge != before.challenge:
+        asked.append(Challenging(after.challenge))
     if after.recipe not in (before.recipe, 0):
         asked.append(RecipeAsked(after.recipe))
     if after.ack and not before.ack and before.trigger_seq:

@@ -58,7 +58,7 @@ STATUS_TEXT: dict[Status, str] = {
     Status.RESULT_OVERRUN: "latched until ResetFault: a result was not acknowledged before the next trigger",
     Status.WARNING: "something wants attention; results are still good",
     Status.FAULT: "no part can be inspected, or FAULT_CODE is not 0",
-    Status.CHALLENGE_DUE: "the check with a known part is due",
+    Status.CHALLENGE_DUE: "the check with known parts is due",
     Status.SIMULATION: "the pictures do not come from the line's camera",
     Status.DEGRADED_EP: "runs on another processor than asked for",
     Status.STORAGE_DEGRADED: "records cannot be written at the moment",
@@ -71,7 +71,7 @@ CMD_TEXT: dict[Cmd, str] = {
     Cmd.RESULT_ACK: "rising edge: the result was read; held until ResultValid falls",
     Cmd.RESET_FAULT: "rising edge: clear latches, try to leave ERROR",
     Cmd.SET_OFFLINE: "1 stops the station, 0 lets it go on",
-    Cmd.CHALLENGE_MODE: "the parts are known ones; without effect in this version",
+    Cmd.CHALLENGE_MODE: "the parts to come are known ones, by their PART_ID; any other gets ERROR",
 }
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from lineproof.core.codes import FaultCode
-from lineproof.core.station import Outcome
 from lineproof.errors import GateError
 from lineproof.sim.agenda import Agenda
 from lineproof.sim.live.controller import Controller, Fate
@@ -28,7 +27,6 @@ READY_S = 180.0  # a start verifies the bundle and builds the engine: seconds, o
 BACK_S = 60.0  # after a fault; promised are 10 s (faults.md 1.2), which the report shows and nothing here depends on
 LAST_S = 0.3  # for the last answer to be acknowledged
 _FOR_GOOD = tuple(code for code in FaultCode if code.needs_reset)
-INSPECTED = (Outcome.PASS, Outcome.FAIL, Outcome.REVIEW)
 
 
 @dataclass(slots=True)
@@ -208,7 +206,13 @@ class Campaign:
     def _ended(self, fate: Fate) -> None:
         """A part has its fate; one that came after the fault and was inspected says that the station is back."""
         doing = self._doing
-        if doing is not None and fate.fault and fate.read in INSPECTED and fate.offered_ns > doing.over_ns:
+        if (
+            doing is not None
+            and fate.fault
+            and fate.read is not None
+            and fate.read.inspected
+            and fate.offered_ns > doing.over_ns
+        ):
             fate = replace(fate, fault=None)
             doing.waiting.discard(fate.station)
             if not doing.waiting:

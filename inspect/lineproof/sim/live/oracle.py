@@ -13,7 +13,7 @@ from lineproof.core import Decision
 from lineproof.core.station import Outcome
 from lineproof.records.model import InspectionRow
 from lineproof.rules.fusion import needed
-from lineproof.sim.live.campaign import INSPECTED, Played
+from lineproof.sim.live.campaign import Played
 from lineproof.sim.live.controller import Fate
 from lineproof.sim.live.plan import Plan
 
@@ -81,7 +81,7 @@ def _judge_trigger(key: Key, written: Sequence[InspectionRow], found: Judgement)
         found.contradicted.append(f"trigger {key[1]} of session {key[0]:08x}: PASS, and not every view was inspected")
     row = written[0]
     found.outcomes[str(row.outcome)] += 1
-    if row.outcome in INSPECTED and row.result_ns is not None and row.triggered_ns is not None:
+    if row.outcome.inspected and row.result_ns is not None and row.triggered_ns is not None:
         found.latencies_ms.append((row.result_ns - row.triggered_ns) / 1e6)
 
 
@@ -154,7 +154,7 @@ def _judge_model(
     """The pictures' truth: a part is bad when one of its pictures is."""
     for fate in played.fates:
         written = by_trigger.get((fate.session, fate.seq), ())
-        if not written or written[0].outcome not in INSPECTED:
+        if not written or not written[0].outcome.inspected:
             continue
         known = [is_good(row.origin) for row in written]
         if None in known:
