@@ -115,6 +115,15 @@ class LineFile(StrictModel):
     records: RecordSettings | None = Field(default=None, description="what to keep; default: nothing is recorded")
     serve: ServeSettings = Field(default_factory=ServeSettings, description="the HTTP door; default: loopback only")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_commissioned(cls, data: object) -> object:
+        """`commissioned: {STATION: {VIEW: …}}`, which `commission` writes at the file's end, is the stations' `quality`."""
+        if not isinstance(data, dict) or "commissioned" not in data:
+            return data
+        rest = {name: value for name, value in data.items() if name != "commissioned"}
+        return rest | {"stations": _with_learnt(data.get("stations"), data["commissioned"])}
+
     @model_validator(mode="after")
     def _of_one_kind(self) -> Self:
         if self.stations and self.source is not None:
@@ -131,7 +140,7 @@ class LineFile(StrictModel):
             )
         if self.stations and self.quality is not None:
             raise ValueError(
-                "`quality` beside `stations`: move it to stations.NAME.quality.VIEW, each camera has its own"
+                "`quality` beside `stations`: each camera has its own, see `lineproof commission --station`"
             )
         return self
 
@@ -159,6 +168,23 @@ class LineFile(StrictModel):
     def proven_under(self) -> str:
         """The tolerances that the bundle must be proven under; empty: none need be."""
         return tolerance_digest(self.rules, self.regions) if self.require_proof else ""
+
+
+def _with_learnt(stations: object, learnt: object) -> dict[str, object]:
+    """Stations as written, each view's learnt values in its `quality`; raises ValueError where they have no place."""
+    found = dict(stations) if isinstance(stations, dict) else {}
+    if not isinstance(learnt, dict):
+        raise ValueError("commissioned: expected station → view → what was learnt")  # noqa: TRY004 (pydantic takes no other)
+    for name, views in learnt.items():
+        station = found.get(name)
+        if not isinstance(station, dict) or not isinstance(views, dict):
+            raise ValueError(f"commissioned.{name}: there is no such station")  # noqa: TRY004
+        by_hand = station.get("quality") or {}
+        twice = next((view for view in views if view in by_hand), None)
+        if twice is not None:
+            raise ValueError(f"commissioned.{name}.{twice}: stands in stations.{name}.quality too, remove one of them")
+        found[name] = station | {"quality": {**by_hand, **views}}
+    return found
 
 
 def load_line(path: Path) -> LineFile:

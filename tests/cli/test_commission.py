@@ -199,6 +199,75 @@ def test_a_line_without_a_source_or_with_its_own_quality_is_refused(line, capsys
     assert (code, "`quality` was written by hand" in err) == (2, True)
 
 
+STATIONS = """\
+name: press-3
+bundle: sealed
+stations:
+  press: # by the door
+    trigger: software
+    cameras:
+      - {kind: folder, path: frames, view: top}
+      - {kind: folder, path: frames, view: side}
+  saw:
+    trigger: software
+    cameras: [{kind: folder, path: frames}]
+"""
+
+
+@pytest.fixture
+def stations(line) -> Path:
+    line.write_text(STATIONS, "utf-8")
+    return line
+
+
+def test_each_camera_of_a_station_is_learnt_by_itself(stations, capsys):
+    assert call(capsys, stations, "--station", "press", "--view", "top", "--frames", "22")[0] == 0
+    assert call(capsys, stations, "--station", "saw", "--frames", "20")[0] == 0
+    code, out, _ = call(capsys, stations, "--station", "press", "--view", "side", "--frames", "20", "--json")
+    assert code == 0
+    assert json.loads(out)["quality"]["image_wh"] == list(WH)
+    text = stations.read_text("utf-8")
+    assert text.startswith(STATIONS.rstrip())
+    assert text.count("# >>> lineproof commission") == 1
+    learnt = load_line(stations).stations
+    assert set(learnt["press"].quality) == {"top", "side"}
+    assert learnt["press"].quality["top"].position.template.name.startswith("line.press-top.template-")
+    (view,) = learnt["saw"].quality
+    assert QualityGate.open(learnt["saw"].quality[view]).check(seen(200)) is None
+    again = text.replace("n_in_a_row: 3", "n_in_a_row: 5")
+    stations.write_text(again, "utf-8")
+    call(capsys, stations, "--station", "press", "--view", "top", "--frames", "20")
+    assert load_line(stations).stations["press"].quality["top"].n_in_a_row == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "--station: which one? – one of press, saw"),
+        (("--station", "drill"), "--station: there is no drill"),
+        (("--station", "press"), "--view: which one? – one of top, side"),
+        (("--station", "saw", "--ruler", "0,0,500,0,60"), "--ruler: scale and regions hold for every camera"),
+        (("--station", "saw", "--region", "auto"), "--region: scale and regions hold for every camera"),
+    ],
+)
+def test_which_camera_is_meant_must_be_plain(stations, capsys, options, says):
+    code, _, err = call(capsys, stations, *options)
+    assert (code, err.count("\n")) == (2, 1)
+    assert says in err
+    assert stations.read_text("utf-8") == STATIONS
+
+
+def test_what_was_written_by_hand_is_not_overruled(stations, capsys):
+    by_hand = STATIONS.replace(
+        "trigger: software\n    cameras: [", "trigger: software\n    quality: {main: {}}\n    cameras: ["
+    )
+    stations.write_text(by_hand, "utf-8")
+    code, _, err = call(capsys, stations, "--station", "saw", "--frames", "20")
+    assert code == 2
+    assert "remove one of them" in err
+    assert stations.read_text("utf-8") == by_hand
+
+
 def test_a_changed_tolerance_asks_for_a_new_proof(line, capsys):
     line.write_text(LINE + "require_proof: true\n", "utf-8")
     _, out, _ = call(capsys, line, "--frames", "20", "--ruler", "0,0,500,0,60")

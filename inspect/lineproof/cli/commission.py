@@ -11,6 +11,7 @@ from lineproof.cli.output import JsonFlag, emit, say, tracked
 
 if TYPE_CHECKING:
     from lineproof.cli.commission_grab import Grabbed
+    from lineproof.cli.commission_target import Target
     from lineproof.cli.commission_wish import Wish
     from lineproof.cli.commission_words import Findings
     from lineproof.linefile import LineFile
@@ -36,6 +37,8 @@ def commission(
         bool,
         typer.Option("--position/--no-position", help="learn where the camera looks; not where parts come anywhere"),
     ] = True,
+    station: Annotated[str | None, typer.Option(help="which station; needed where the line has several")] = None,
+    view: Annotated[str | None, typer.Option(help="which camera of the station; needed where it has several")] = None,
     out: Annotated[Path | None, typer.Option(help="line file to write, in the same folder; default: LINE.yaml")] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -45,25 +48,25 @@ def commission(
     from the same frames: black, white, half lit, out of focus. Comments and order of the line file stay. A contact sheet
     beside it shows which frames were learnt.
 
-    Example: `lineproof commission line.yaml --ruler 100,240,1180,240,90`
+    Examples: `lineproof commission line.yaml --ruler 100,240,1180,240,90`,
+    `lineproof commission station.yaml --station press --view top`
     """
     from lineproof.cli.commission_grab import grab, grab_board
+    from lineproof.cli.commission_target import target_of
     from lineproof.cli.commission_wish import read_wish
     from lineproof.cli.commission_words import Findings, in_words
-    from lineproof.errors import SettingsError
     from lineproof.linefile import load_line
 
     wish = read_wish(line, out, checkerboard, square_mm, ruler, region)
     settings = load_line(line)
-    if settings.source is None:
-        raise SettingsError(
-            f"{line}: no `source`", hint="say where frames come from, e.g. source: {kind: camera, index: 0}"
-        )
+    target = target_of(settings, station, view)
+    if wish.board is not None or wish.scale is not None or wish.region is not None:
+        target.require_alone("--ruler" if wish.scale else "--region" if wish.region else "--checkerboard")
     if wish.board is not None:
-        found = Findings(scale=grab_board(settings.source, wish.board, frames, every, tracked))
+        found = Findings(scale=grab_board(target.source, wish.board, frames, every, tracked))
     else:
-        found = _learn(grab(settings.source, frames, every, tracked), wish, position=position)
-    facts = _write(line, wish, settings, found)
+        found = _learn(grab(target.source, frames, every, tracked), wish, position=position)
+    facts = _write(line, wish, settings, target, found)
     emit(facts, in_words(facts), as_json=as_json)
 
 
@@ -84,7 +87,7 @@ def _learn(seen: Grabbed, wish: Wish, *, position: bool) -> Findings:
     return Findings(seen, learnt, wish.scale, box)
 
 
-def _write(line: Path, wish: Wish, settings: LineFile, found: Findings) -> dict[str, object]:
+def _write(line: Path, wish: Wish, settings: LineFile, target: Target, found: Findings) -> dict[str, object]:
     """Show what will be written, then write it; the line file last, so that it never names what is not there."""
     from lineproof.atomic import write_text
     from lineproof.cli.commission_file import learnt_before, read_text, with_values
@@ -92,8 +95,9 @@ def _write(line: Path, wish: Wish, settings: LineFile, found: Findings) -> dict[
 
     text = read_text(line)
     values: dict[str, object] = {}
+    stem = wish.out.stem + target.suffix
     if found.learnt is not None:
-        values["quality"] = section(found.learnt, learnt_before(text), wish.out.stem)
+        values |= target.placed(section(found.learnt, target.section_in(learnt_before(text)), stem))
     if found.box is not None:
         values["regions"] = [found.box._asdict()]
     changed = with_values(text, values, None if found.scale is None else found.scale.mm_per_px, about(found))
@@ -101,22 +105,22 @@ def _write(line: Path, wish: Wish, settings: LineFile, found: Findings) -> dict[
     for row in changed.splitlines():
         if row not in before:
             say(f"+ {row}")
-    files = {name: str(path) for name, path in _pictures(wish, settings, found).items()}
+    files = {name: str(path) for name, path in _pictures(wish.out.with_stem(stem), settings, found).items()}
     write_text(wish.out, changed)
-    return as_dict(settings, found, values.get("quality"), {"line": str(wish.out), **files})
+    return as_dict(settings, found, target.section_in(values), {"line": str(wish.out), **files})
 
 
-def _pictures(wish: Wish, settings: LineFile, found: Findings) -> dict[str, Path]:
-    """The template and the contact sheet, beside the line file."""
+def _pictures(beside: Path, settings: LineFile, found: Findings) -> dict[str, Path]:
+    """The template and the contact sheet, beside the line file and named after it."""
     from lineproof.cli.commission_sheet import draw_commissioned
     from lineproof.cli.commission_words import template_name
     from lineproof.data.sheet import write_sheet
 
     if found.learnt is None or found.seen is None:
         return {}
-    files = {"sheet": wish.out.with_name(f"{wish.out.stem}.commission.png")}
+    files = {"sheet": beside.with_name(f"{beside.stem}.commission.png")}
     if found.learnt.template is not None:
-        files["template"] = wish.out.with_name(template_name(found.learnt, wish.out.stem))
+        files["template"] = beside.with_name(template_name(found.learnt, beside.stem))
         found.learnt.template.write(files["template"])
     rejected = found.learnt.rejected
     title = f"{settings.name}: {len(found.seen.shown) - len(rejected)} of {len(found.seen.shown)} frames learnt"

@@ -26,14 +26,14 @@ def read_text(path: Path) -> str:
 
 
 def learnt_before(text: str) -> Values:
-    """What an earlier commissioning wrote: `quality` and `regions`, as far as they are there."""
+    """What an earlier commissioning wrote: `quality`, `commissioned` and `regions`, as far as they are there."""
     return _loaded(_cut(text)[1])
 
 
 def with_values(text: str, learnt: Values, mm_per_px: float | None, about: str) -> str:
-    """The text with `learnt` (`quality`, `regions`) as a block at its end and `rules.mm_per_px` in its place.
+    """The text with `learnt` as a block at its end (see `learnt_before`) and `rules.mm_per_px` in its place.
 
-    What an earlier block held and `learnt` does not is kept.
+    What an earlier block held and `learnt` does not is kept, other views of a station too.
 
     Raises:
         SettingsError: such a section was written by hand, or the text cannot be changed without a risk.
@@ -46,12 +46,20 @@ def with_values(text: str, learnt: Values, mm_per_px: float | None, about: str) 
                 f"`{name}` was written by hand", hint=f"remove the `{name}` section, then commission again"
             )
     changed = own if mm_per_px is None else _with_scale(own, mm_per_px)
-    held = _loaded(block) | learnt
+    held = _merged(_loaded(block), learnt)
     if held:
         newline = _newline(text)
         changed = changed.rstrip() + newline + newline.join(["", *_block(held, about), ""])
     _require_same(changed, before | held, mm_per_px)
     return changed
+
+
+def _merged(before: Values, learnt: Values) -> Values:
+    """Of `commissioned` each view by itself, everything else as a whole."""
+    stations = dict(cast("dict[str, Values]", before.get("commissioned", {})))
+    for name, views in cast("dict[str, Values]", learnt.get("commissioned", {})).items():
+        stations[name] = stations.get(name, {}) | views
+    return before | learnt | ({"commissioned": stations} if stations else {})
 
 
 def _cut(text: str) -> tuple[str, str]:

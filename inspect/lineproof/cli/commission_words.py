@@ -39,13 +39,12 @@ def template_name(learnt: Learnt, stem: str) -> str:
 
 
 def section(learnt: Learnt, before: Mapping[str, object], stem: str) -> dict[str, object]:
-    """The `quality` section; `n_in_a_row` stays as it was set."""
+    """What a good frame looks like, in place of what was learnt before; `n_in_a_row` stays as it was set."""
     values = learnt.settings.model_dump(mode="json", exclude_none=True)
     if learnt.template is not None:
         values["position"]["template"] = template_name(learnt, stem)
-    old = before.get("quality")
-    if isinstance(old, Mapping) and "n_in_a_row" in old:
-        values["n_in_a_row"] = old["n_in_a_row"]
+    if "n_in_a_row" in before:
+        values["n_in_a_row"] = before["n_in_a_row"]
     return values
 
 
