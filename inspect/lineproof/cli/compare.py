@@ -69,7 +69,10 @@ def compare(
         float | None, typer.Option(help="share of bad parts on the line; default: as in validation")
     ] = None,
     ablate: Annotated[
-        str | None, typer.Option(help="instead: take items out of one recipe: augment, geometry, stages, rates")
+        str | None,
+        typer.Option(
+            help="instead: take items out of one recipe: augment, geometry, stages, rates, steps, paste, tiles"
+        ),
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="with --ablate: the recipe; default: default")] = None,
     workers: Annotated[int | None, typer.Option(help="trials at once; default: one per two cores", min=1)] = None,

@@ -15,7 +15,7 @@ from lineproof.adapt.ladder.ladder import compare
 from lineproof.adapt.ladder.plan import Limits, Plan
 from lineproof.adapt.ladder.ranking import Criterion, Difference
 from lineproof.adapt.ladder.variants import PARTS, REFERENCE, Part, make_variants, write_presets
-from lineproof.adapt.recipe import Colour, Geometry, Recipe
+from lineproof.adapt.recipe import Colour, Geometry, Recipe, TileRecipe
 from lineproof.adapt.stages import Stage
 from lineproof.errors import GateError, InputError
 
@@ -29,6 +29,8 @@ RECIPE = Recipe(
     ),
     geometry=Geometry(mosaic=0.5, close_mosaic=0.3, scale=0.0, translate=0.0, flip_up_down=0.0),
     colour=Colour(value=0.4),
+    paste=0.2,
+    tiles=TileRecipe(slice=64),
 )
 
 
@@ -46,6 +48,7 @@ def test_every_step_of_the_augmentation_is_taken_out_once(tmp_path: Path):
         "without mosaic",
         "without flip left right",
         "without value",
+        "without paste",
         "no augmentation at all",
     ]
     assert found[REFERENCE] == RECIPE
@@ -83,6 +86,21 @@ def test_rates_are_taken_out_one_by_one_and_together():
     assert found["one rate for all"].stages[1].rates == {}
     assert found["lr0 × 3"].lr0 == pytest.approx(0.003)
     assert found["without warmup steps"].warmup_steps == 0
+
+
+def test_the_length_as_it_would_be_counted_in_passes():
+    assert {name: (recipe.steps, recipe.epochs) for name, recipe in variants("steps").items()} == {
+        REFERENCE: (4, None),
+        "steps × 0.33": (1, None),
+        "15 epochs instead of steps": (4, 15),
+    }
+    with pytest.raises(InputError, match="--ablate steps"):
+        variants("steps", recipe=RECIPE.model_copy(update={"epochs": 3}))
+
+
+def test_paste_and_tiles_are_taken_out():
+    assert variants("paste")["without paste"].paste == 0
+    assert variants("tiles")["without tiles"].tiles is None
 
 
 def test_parts_add_up():

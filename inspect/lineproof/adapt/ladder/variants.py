@@ -16,10 +16,11 @@ from lineproof.atomic import write_text
 from lineproof.errors import InputError, SettingsError
 from lineproof.settings import parse_settings
 
-Part = Literal["augment", "geometry", "stages", "rates"]
+Part = Literal["augment", "geometry", "stages", "rates", "steps", "paste", "tiles"]
 PARTS: tuple[Part, ...] = get_args(Part)
 REFERENCE = "as it is"
 _BESIDE = ("close_mosaic",)  # says when another item ends, and changes no image itself
+_PASSES = 15
 _FACTORS = ((0.3, "× 0.3"), (3.0, "× 3"))
 
 
@@ -29,7 +30,15 @@ def make_variants(candidate: Candidate, parts: tuple[Part, ...], out: Path) -> t
     Raises:
         InputError: the recipe has nothing of what is to be taken out.
     """
-    makers = {"augment": _augment, "geometry": _geometry, "stages": _stages, "rates": _rates}
+    makers = {
+        "augment": _augment,
+        "geometry": _geometry,
+        "stages": _stages,
+        "rates": _rates,
+        "steps": _steps,
+        "paste": _paste,
+        "tiles": _tiles,
+    }
     changes: dict[str, dict[str, Any]] = {}
     for part in parts:
         found = dict(makers[part](candidate.recipe, out))
@@ -59,10 +68,8 @@ def _augment(recipe: Recipe, out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"without {name}", {"augment": str(_preset_file(out, name))}
     yield from _geometry(recipe, out)
     yield from _zeroed(recipe, "colour")
-    pasting = {"paste": 0.0} if recipe.model_dump().get("paste") else {}
-    if pasting:
-        yield "without paste", pasting
-    nothing: dict[str, Any] = {"augment": "none", **pasting}
+    yield from _paste(recipe, out)
+    nothing: dict[str, Any] = {"augment": "none", "paste": 0.0}
     for section in ("geometry", "colour"):
         nothing |= {section: _still(getattr(recipe, section).model_dump())}
     yield "no augmentation at all", nothing
@@ -113,6 +120,26 @@ def _rates(recipe: Recipe, out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for name in ("warmup_steps", "weight_decay"):
         if getattr(recipe, name):
             yield f"without {name.replace('_', ' ')}", {name: 0}
+
+
+def _steps(recipe: Recipe, out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A third of the length, and the length by the habit of counting passes, which is short on few images."""
+    del out
+    if recipe.epochs is None and recipe.minutes is None:
+        yield "steps × 0.33", {"steps": max(1, recipe.steps // 3)}
+        yield f"{_PASSES} epochs instead of steps", {"epochs": _PASSES}
+
+
+def _paste(recipe: Recipe, out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    del out
+    if recipe.paste:
+        yield "without paste", {"paste": 0.0}
+
+
+def _tiles(recipe: Recipe, out: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    del out
+    if recipe.tiles is not None:
+        yield "without tiles", {"tiles": None}
 
 
 def _without_rates(stage: Stage, groups: Collection[str]) -> dict[str, Any]:
