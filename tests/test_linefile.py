@@ -100,3 +100,12 @@ def test_known_parts_reach_the_decision_core():
     assert dict(known.expected) == {"OK-1": Outcome.PASS, "NG-1": Outcome.FAIL}
     assert (known.every_ms, known.grace_ms, known.overdue_stops) == (8 * 3_600_000, 30 * 60_000, True)
     assert station.terms.reads_part_id
+
+
+def test_only_a_strobed_camera_may_see_its_part_before_the_message():
+    station = {"trigger": "modbus", "trigger_lead_ms": 20}
+    strobed = {"kind": "genicam", "trigger": "hardware", "serial": "1"}
+    assert StationSection.model_validate(station | {"cameras": [strobed]}).terms.trigger_lead_ms == 20
+    for camera in ({"kind": "folder", "path": "parts"}, strobed | {"trigger": "free"}):
+        with pytest.raises(ValidationError, match="before it was there"):
+            StationSection.model_validate(station | {"cameras": [strobed, camera | {"view": "side"}]})

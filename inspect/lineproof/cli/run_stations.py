@@ -196,6 +196,7 @@ def _sight(name: str, camera: SourceSettings, station: StationSection) -> Sight:
         partial(open_source, camera),
         on_demand=camera.on_demand,
         lag_ms=camera.exposure_lag_ms,
+        lead_ms=station.trigger_lead_ms,
         check=check_of(station, camera.view),
         bad_in_a_row=station.quality.get(camera.view, QualitySettings()).n_in_a_row,
     )

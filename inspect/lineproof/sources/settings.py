@@ -31,6 +31,11 @@ class SourceBase(StrictModel):
         """The source can wait for the line; a camera cannot."""
         return False
 
+    @property
+    def strobed(self) -> bool:
+        """Each picture is asked for by a signal that does not pass through the line."""
+        return False
+
     def located(self, folder: Path) -> Self:
         """The same settings with relative paths taken from `folder`, where the line file lies."""
         del folder
@@ -152,6 +157,11 @@ class IndustrialSettings(LiveSettings):
     def on_demand(self) -> bool:
         """A software trigger waits until the line asks."""
         return self.trigger == "software"
+
+    @property
+    def strobed(self) -> bool:
+        """A hardware trigger comes from elsewhere."""
+        return self.trigger == "hardware"
 
     @property
     def discarded(self) -> int:

@@ -200,7 +200,17 @@ class Rig:
             for view in views:
                 stream = self.streams[name, view] = Stream(view)
                 source = (sources or {}).get(view, lambda stream=stream: stream)
-                sight = Sight(name, view, f"{name}-{view}", source, on_demand, lag_ms, check, bad_in_a_row)
+                sight = Sight(
+                    name,
+                    view,
+                    f"{name}-{view}",
+                    source,
+                    on_demand,
+                    lag_ms,
+                    self.terms.trigger_lead_ms,
+                    check,
+                    bad_in_a_row,
+                )
                 eyes.append(Eye(sight, self.inbox.put, self.room.submit))
             posts.append(
                 Post(

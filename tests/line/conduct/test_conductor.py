@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import time
 
 import pytest
@@ -9,11 +10,11 @@ import pytest
 from builders import PROVENANCE, frame
 from line.conduct.rig import Rig, outcomes
 from line_rig import BAD, CLASSES, GOOD, UNSURE
-from lineproof.core import Decision
+from lineproof.core import Decision, Frame
 from lineproof.core.codes import Cause, FaultCode
 from lineproof.core.station import Acknowledged, Alive, Halted, Outcome, RecipeAsked, ResetAsked, State, Triggered
 from lineproof.engine.scripted import Hang
-from lineproof.errors import EngineError, FrameError, SourceLost
+from lineproof.errors import EngineError, FrameError, SourceLost, SourceTimeout
 from lineproof.line.conduct.eye import Checked
 from lineproof.line.engine_room.events import Decides, GivenUp, Lost, Ready
 from lineproof.line.station.challenge import KnownParts
@@ -461,3 +462,75 @@ def test_a_known_part_judged_wrong_is_fault_in_the_records_and_stops_the_station
         rig.plc.until(lambda view: view.fault_code == FaultCode.GOLDEN_FAILED)
     ((inspection, _, cycle),) = rig.shelf.rows
     assert (inspection.decision, cycle.outcome) == (Decision.FAULT, Outcome.ERROR)
+
+
+class Strobed:
+    """A camera whose pictures are asked for by the controller's own signal."""
+
+    def __init__(self) -> None:
+        self.pictures: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+
+    def strobe(self) -> None:
+        self.pictures.put(frame("strobed"))
+
+    def grab(self, timeout_s: float) -> Frame:
+        try:
+            return self.pictures.get(timeout=timeout_s)
+        except queue.Empty:
+            raise SourceTimeout("no strobe") from None
+
+    def close(self) -> None: ...
+
+
+def strobed_rig(camera: Strobed, *answers, lead_ms: float = 200, **terms) -> Rig:
+    return Rig(*answers, sources={"main": lambda: camera}, trigger_lead_ms=lead_ms, **terms)
+
+
+def test_a_strobe_may_reach_the_camera_before_its_message():
+    camera = Strobed()
+    with strobed_rig(camera, GOOD, BAD) as rig:
+        rig.plc.ready()
+        camera.strobe()
+        time.sleep(0.02)
+        assert rig.plc.part(1).outcome is Outcome.PASS
+        time.sleep(0.25)
+        rig.plc.ask(Triggered(2))  # and after it
+        time.sleep(0.02)
+        camera.strobe()
+        assert rig.plc.result(2).outcome is Outcome.FAIL
+    first, second = (row[2] for row in rig.shelf.rows)
+    assert first.exposed.ns < first.triggered.ns
+    assert second.exposed.ns > second.triggered.ns
+
+
+def test_two_pictures_for_one_trigger_are_nobodys():
+    camera = Strobed()
+    with strobed_rig(camera, GOOD) as rig:
+        rig.plc.ready()
+        camera.strobe()
+        camera.strobe()
+        time.sleep(0.02)
+        result = rig.plc.part(1)
+    assert (result.outcome, result.reason_code) == (Outcome.ERROR, Cause.BROKEN_FRAME)
+    assert "several pictures for one trigger" in result.reasons[0].text
+
+
+def test_a_picture_from_before_the_lead_belongs_to_another_part():
+    camera = Strobed()
+    with strobed_rig(camera, GOOD, lead_ms=50, deadline_ms=150) as rig:
+        rig.plc.ready()
+        camera.strobe()
+        time.sleep(0.1)
+        assert rig.plc.part(1).reason_code == Cause.DEADLINE
+
+
+def test_parts_closer_than_the_lead_cannot_be_told_apart():
+    camera = Strobed()
+    with strobed_rig(camera, GOOD, lead_ms=1000) as rig:
+        rig.plc.ready()
+        camera.strobe()
+        assert rig.plc.part(1).outcome is Outcome.PASS
+        rig.plc.ready()
+        result = rig.plc.part(2)
+    assert (result.outcome, result.reason_code) == (Outcome.ERROR, Cause.STALE_FRAME)
+    assert "within trigger_lead_ms" in result.reasons[0].text

@@ -53,6 +53,7 @@ def terms_of(rng: random.Random) -> Terms:
     return Terms(
         deadline_ms=rng.choice([50, 200]),
         controller_timeout_ms=rng.choice([300, 300, 0]),
+        trigger_lead_ms=rng.choice([0, 0, 0, 4]),
         views=rng.choice([("main",), ("main",), ("top", "side")]),
         fusion=rng.choice(["any", "all", 1, 2]),
         simulation=rng.random() < 0.05,

@@ -132,6 +132,10 @@ class Watched:
             return "it was halted in between"
         if any((e.model_id, e.ruleset_id) != trigger.ids for _, e in since if isinstance(e, Verified)):
             return "the bundle was changed in between"
+        triggers = list(self.triggers.values())
+        before = [other.at_ns for other in triggers[: triggers.index(trigger)]]
+        if terms.trigger_lead_ms and before and trigger.at_ns - max(before) < terms.trigger_lead_ms * 1e6:
+            return "its picture could be that of the part before"
         if terms.simulation and not terms.pass_in_simulation:
             return "simulated"
         for view in terms.views:
@@ -141,8 +145,9 @@ class Watched:
         return self._silence(trigger.at_ns)
 
     def _illegal_view(self, seq: int, trigger: Trigger, view: str, since: list[object]) -> str:
+        earliest = trigger.at_ns - int(self.station.terms.trigger_lead_ms * 1e6)
         frames = [e for e in since if isinstance(e, Exposed) and (e.seq, e.view) == (seq, view)]
-        if not frames or not frames[0].intact or not trigger.at_ns < frames[0].exposed_ns <= self.now_ns:
+        if not frames or not frames[0].intact or not earliest < frames[0].exposed_ns <= self.now_ns:
             return f"no intact frame of {view} exposed after the trigger"
         verdicts = [e for e in since if isinstance(e, Inspected) and (e.seq, e.view) == (seq, view)]
         right = [e for e in verdicts if (e.model_id, e.ruleset_id) == trigger.ids == self.ids]

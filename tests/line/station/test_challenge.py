@@ -190,6 +190,17 @@ def test_a_new_session_of_the_controller_changes_nothing_about_the_check():
     assert not line.view.challenge_due
 
 
+def test_what_is_shown_is_what_a_trigger_at_that_moment_meets():
+    line = Line(every_ms=HOUR_MS)
+    line.check_all()
+    line.now_ns += int(HOUR_MS * 1e6)
+    assert not line.view.ready
+    line.seq += 1
+    (missed,) = line.feed(Triggered(line.seq, "4711"))
+    assert missed.outcome is Outcome.MISSED
+    assert not line.violations
+
+
 def test_a_round_that_ends_begins_the_count_anew():
     known = KnownParts(expected=MIXED, every_parts=2)
     check = Check().passed_by(known, 10)

@@ -297,10 +297,15 @@ def careless(old, station, event, now):
 # Bugs that a test of this machine must be able to see.
 def trusting(old, station, finding, now):
     """Whatever is known of a part, its verdict is shown."""
-    return old(replace(station, terms=replace(station.terms, known_parts=KnownParts())), finding, now)
+    after = old(replace(station, terms=replace(station.terms, known_parts=KnownParts())), finding, now)
+    return replace(after, station=replace(after.station, terms=station.terms))
 
 
 BUGS = {
+    "parts closer than the strobe's lead are told apart": (
+        "_triggered",
+        lambda old: lambda station, event, now: old(replace(station, last_triggered_ns=None), event, now),
+    ),
     "a known part judged wrong is shown": ("decide", lambda old: partial(trusting, old)),
     "deadlines are not looked at": ("_time", lambda old: lambda station, now: machine.Step(station)),
     "frames of before the trigger count": ("_exposed", lambda old: partial(careless, old)),

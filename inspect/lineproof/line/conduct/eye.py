@@ -1,7 +1,8 @@
 """One camera of one station: always drained, and a frame kept only when a trigger asks for one.
 
 A frame answers a trigger when it was exposed after it. What a camera exposes by itself (free running) is thrown away
-until then; what exposes on demand (a replay, a camera triggered by software) is asked for one frame for each trigger.
+until then; what exposes on demand (a replay, a camera triggered by software) is asked for one frame for each trigger. The
+picture of a camera that the controller strobes itself may come before the message: it is held for so long.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from lineproof.core import Frame
 from lineproof.core.codes import FaultCode
 from lineproof.errors import FrameError, SourceEnded, SourceError, SourceTimeout
 from lineproof.line.attempt import Failure, attempt
+from lineproof.line.conduct.held import Early, Held
 from lineproof.line.conduct.news import Blind, News, NotTaken, Seeing, Seen, Spoilt, Through
 from lineproof.line.engine_room.events import Job
 from lineproof.ports import Source
 
 GRAB_S = 0.1  # how long one grab may wait; also how soon a stop is heard
+LOOK_BACK_S = 0.002  # the same where a picture may have come before its trigger: how soon that is seen
 REOPEN_S = 0.5  # between two attempts to open a camera that was not there at the start
 JOIN_S = 2.0
 
@@ -62,6 +65,7 @@ class Sight:
     open: Callable[[], Source]
     on_demand: bool = False
     lag_ms: float = 0.0  # from exposure to the moment at which the frame is stamped
+    lead_ms: float = 0.0  # how long before its message the trigger may reach the camera
     check: Check = nothing_to_check
     bad_in_a_row: int = 3  # pictures that nobody may judge by are faults of their parts; one more, of the camera
 
@@ -83,9 +87,10 @@ class Eye(threading.Thread):
         self._blind: FaultCode | None = None
         self._seen_once = False
         self._bad_in_a_row = 0
+        self._held = Held(sight.lead_ms)
 
     def want(self, wanted: Wanted) -> None:
-        """The next frame exposed after `after_ns`; one trigger waits at a time, an older one is forgotten."""
+        """The frame exposed after `after_ns`, held or next; one trigger waits at a time, an older one is forgotten."""
         with self._changed:
             self._wanted = wanted
             self._changed.notify()
@@ -128,7 +133,8 @@ class Eye(threading.Thread):
 
     def _grab(self, source: Source) -> bool:
         """One grab; says whether the source is of further use."""
-        grabbed = attempt(lambda: source.grab(GRAB_S))
+        grabbed = attempt(lambda: source.grab(LOOK_BACK_S if self.sight.lead_ms else GRAB_S))
+        self._look_back()
         if not isinstance(grabbed, Failure):
             if self._blind is not FaultCode.IMAGE_QUALITY:
                 self._see()
@@ -147,9 +153,21 @@ class Eye(threading.Thread):
         self._lose(grabbed)
         return isinstance(error, SourceError)  # it opens itself again; anything else needs a fresh one
 
+    def _look_back(self) -> None:
+        """A trigger has come whose picture is here already."""
+        with self._changed:
+            wanted = self._wanted
+        early = [] if wanted is None else self._held.take(wanted.after_ns)
+        if len(early) == 1:
+            self._offer(early[0].frame)
+        elif early:
+            self._spoil("several pictures for one trigger: trigger_lead_ms is longer than the time between two parts")
+
     def _offer(self, frame: Frame) -> None:
         exposed_ns = frame.exposed_ns - int(self.sight.lag_ms * 1e6)
         wanted = self._take(exposed_ns)
+        if wanted is None:
+            self._held.put(Early(frame, exposed_ns))
         if wanted is None and self._blind is not FaultCode.IMAGE_QUALITY:
             return
         checked = self._checked(frame)

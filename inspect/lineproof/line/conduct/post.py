@@ -237,10 +237,9 @@ class Post:
 
     def _expose(self, order: Expose) -> None:
         self._papers = Papers(order.seq, Moment.of(order.triggered_ns))
+        after_ns = order.triggered_ns - self.station.terms.lead_ns
         for view in order.views:
-            self._eyes[view].want(
-                Wanted(order.seq, order.part_id, order.triggered_ns, order.deadline_ns, self.station.recipe)
-            )
+            self._eyes[view].want(Wanted(order.seq, order.part_id, after_ns, order.deadline_ns, self.station.recipe))
 
     def _answered(self, result: PartResult) -> None:
         """After the wires: count, then hand over to the records."""

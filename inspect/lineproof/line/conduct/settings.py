@@ -29,6 +29,13 @@ class StationSettings(StrictModel):
     cameras: tuple[SourceSettings, ...] = Field(min_length=1, description="one for each view of a part")
     trigger: Trigger = Field(description="the wire that says when a part is there, and reads the answer")
     deadline_ms: float = Field(default=200, ge=1, le=60_000, description="from trigger to answer; later is FAULT")
+    trigger_lead_ms: float = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="cameras with trigger: hardware, strobed by the controller itself: how long before its message at "
+        "most; less than the time between two parts",
+    )
     fusion: Fusion = Field(
         default="any", description="`any`, `all`, or so many views must reject a part; one that faults always does"
     )
@@ -56,6 +63,10 @@ class StationSettings(StrictModel):
             raise ValueError(f"fusion {self.fusion}: there are {len(views)} views")
         if self.trigger == "encoder" and self.encoder is None:
             raise ValueError("trigger: encoder needs the section encoder, e.g. {pitch: 120, counts_per_mm: 10}")
+        if self.trigger_lead_ms and not all(camera.strobed for camera in self.cameras):
+            raise ValueError(
+                "trigger_lead_ms: a camera without trigger: hardware would show the part before it was there"
+            )
         if self.challenge is not None and self.simulation and not self.pass_in_simulation:
             raise ValueError("challenge: nothing can pass in simulation; leave it out, or set pass_in_simulation")
         return self
@@ -75,6 +86,7 @@ class StationSettings(StrictModel):
         return Terms(
             deadline_ms=self.deadline_ms,
             controller_timeout_ms=self.heard_within_ms,
+            trigger_lead_ms=self.trigger_lead_ms,
             views=tuple(camera.view for camera in self.cameras),
             fusion=self.fusion,
             simulation=self.simulation,

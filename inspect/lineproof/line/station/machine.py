@@ -61,7 +61,7 @@ def _time(station: Station, now_ns: int) -> Step:
         return Step(replace(lost.station, alive_ns=None, shown=None), lost.effects)
     if station.part is not None and now_ns > station.part.deadline_ns:
         return lose(station, Cause.DEADLINE, "no verdict in time", now_ns)
-    check = station.check.passed_by(station.terms.known_parts, now_ns)
+    check = station.check_at(now_ns)
     return Step(station if check is station.check else replace(station, check=check))
 
 
@@ -89,10 +89,14 @@ def _triggered(station: Station, event: Triggered, now_ns: int) -> Step:
         station.ruleset_id,
         only_known=station.challenging or station.held_back(now_ns),
     )
-    started = replace(station, part=part, last_seq=event.seq, last_part_id=event.part_id)
+    before_ns = station.last_triggered_ns
+    started = replace(station, part=part, last_seq=event.seq, last_part_id=event.part_id, last_triggered_ns=now_ns)
     expose = Expose(part.seq, part.part_id, station.terms.views, part.triggered_ns, part.deadline_ns)
     if event.recipe not in (0, station.recipe):
         return lose(started, Cause.MIXED, f"recipe {event.recipe} was asked for, {station.recipe} is active", now_ns)
+    if before_ns is not None and now_ns - before_ns < station.terms.lead_ns:
+        text = "the part came within trigger_lead_ms of the one before: nobody can say whose picture it is"
+        return lose(started, Cause.STALE_FRAME, text, now_ns)
     return Step(started, (expose,))
 
 
@@ -127,6 +131,7 @@ def _missed(station: Station, event: Triggered, now_ns: int) -> Step:
     after = replace(
         station,
         missed_trigger=True,
+        last_triggered_ns=now_ns,  # its part was strobed all the same
         last_seq=event.seq,
         last_part_id=station.last_part_id if busy else event.part_id,
         shown=station.shown if busy else result,  # the register is kept for the part under way
@@ -141,7 +146,7 @@ def _exposed(station: Station, event: Exposed, now_ns: int) -> Step:
         return Step(station)
     if not event.intact:
         return lose(station, Cause.BROKEN_FRAME, event.why or f"a frame of {event.view} is not intact", now_ns)
-    if event.exposed_ns <= part.triggered_ns or event.exposed_ns > now_ns:
+    if event.exposed_ns <= part.triggered_ns - station.terms.lead_ns or event.exposed_ns > now_ns:
         return lose(station, Cause.STALE_FRAME, f"a frame of {event.view} was not exposed after its trigger", now_ns)
     if event.part_id and part.part_id not in ("", event.part_id):
         text = f"the code on the part is {event.part_id}, the trigger was for {part.part_id}"

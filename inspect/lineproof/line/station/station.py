@@ -28,12 +28,18 @@ class Terms:
     deadline_ms: float = 200.0  # trigger to result, unless the trigger says less
     controller_timeout_ms: float = 300.0  # heartbeat missing so long: nobody is there; 0: no controller is asked for
     heartbeat_ms: float = 100.0
+    trigger_lead_ms: float = 0.0  # how long before its message a trigger may have reached the cameras
     views: tuple[str, ...] = ("main",)
     fusion: Fusion = "any"
     simulation: bool = False
     pass_in_simulation: bool = False  # a site may allow it, for a trial without parts
     known_parts: KnownParts = NO_KNOWN_PARTS
     reads_part_id: bool = False  # from the picture, where the trigger names no part
+
+    @property
+    def lead_ns(self) -> int:
+        """`trigger_lead_ms`, as clocks count."""
+        return int(self.trigger_lead_ms * 1e6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ class Station:
     shown: PartResult | None = None  # ResultValid is on
     last_seq: int | None = None  # the highest answered in this session
     last_part_id: str = ""
+    last_triggered_ns: int | None = None  # of the last trigger that was new
     missed_trigger: bool = False
     result_overrun: bool = False
     skipped: int = 0  # sequence numbers that never came
@@ -103,7 +110,11 @@ class Station:
     def held_back(self, now_ns: int) -> bool:
         """Whether only known parts are inspected, as the check with them is overdue."""
         known = self.terms.known_parts
-        return known.overdue_stops and self.check.is_overdue(known, now_ns)
+        return known.overdue_stops and self.check_at(now_ns).is_overdue(known, now_ns)
+
+    def check_at(self, now_ns: int) -> Check:
+        """The check with known parts; it becomes due between two events, too."""
+        return self.check.passed_by(self.terms.known_parts, now_ns)
 
     def why_not(self, now_ns: int) -> str:
         """Why no inspection can be started, in words."""
@@ -156,7 +167,7 @@ def next_session(session: int) -> int:
 
 def view_of(station: Station, now_ns: int) -> StationView:
     """What the wire shows at this moment; a controller that is gone is shown nothing that could be a result."""
-    part, notes, check = station.part, station.notes, station.check
+    part, notes, check = station.part, station.notes, station.check_at(now_ns)
     alive = station.controller_alive(now_ns)
     exposed = part is not None and len(part.exposed) == len(station.terms.views)
     return StationView(
