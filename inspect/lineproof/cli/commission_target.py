@@ -75,7 +75,7 @@ def _view_of(name: str, station: StationSection, view: str | None, *, alone: boo
 def _one_of(option: str, given: str | None, names: list[str]) -> str:
     if given is None and len(names) == 1:
         return names[0]
-    if given in names:
-        return cast("str", given)
+    if given is not None and given in names:
+        return given
     problem = "which one?" if given is None else f"there is no {given}"
     raise InputError(f"{option}: {problem}", hint=f"one of {', '.join(names)}")

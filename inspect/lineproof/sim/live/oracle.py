@@ -20,6 +20,7 @@ from lineproof.sim.live.plan import Plan
 # Answers go to the wire first and to the disk after; a killed process takes with it what was not written yet: the last
 # rows of its session and no others, one batch with its pictures on a slow disk.
 LOST_WITH_KILL_S = 5.0
+INSPECTED = [outcome for outcome in Outcome if outcome.inspected]
 
 Key = tuple[int, int]  # session, seq
 IsGood = Callable[[str], bool | None]  # by where a picture came from; None: not known
@@ -81,7 +82,7 @@ def _judge_trigger(key: Key, written: Sequence[InspectionRow], found: Judgement)
         found.contradicted.append(f"trigger {key[1]} of session {key[0]:08x}: PASS, and not every view was inspected")
     row = written[0]
     found.outcomes[str(row.outcome)] += 1
-    if row.outcome.inspected and row.result_ns is not None and row.triggered_ns is not None:
+    if row.outcome in INSPECTED and row.result_ns is not None and row.triggered_ns is not None:
         found.latencies_ms.append((row.result_ns - row.triggered_ns) / 1e6)
 
 
@@ -154,7 +155,7 @@ def _judge_model(
     """The pictures' truth: a part is bad when one of its pictures is."""
     for fate in played.fates:
         written = by_trigger.get((fate.session, fate.seq), ())
-        if not written or not written[0].outcome.inspected:
+        if not written or written[0].outcome not in INSPECTED:
             continue
         known = [is_good(row.origin) for row in written]
         if None in known:
