@@ -332,3 +332,18 @@ def test_the_table_and_the_facts_hold_every_candidate(tmp_path: Path):
     assert first["test"]["mean"] == pytest.approx(0.8)
     assert set(first["seeds"]) == {"0", "1"}
     assert "parts" not in first["seeds"]["0"]["val"]
+
+
+def test_short_rounds_are_ranked_by_what_was_learnt_and_the_last_by_cost(tmp_path: Path):
+    """`a` is cheapest from the start and has learnt least; by cost it would have been the only one to go on."""
+    learnt = {"a": 0.1, "b": 0.5, "c": 0.6, "d": 0.55}
+
+    def answer(spec: TrialSpec) -> TrialResult:
+        found = done(spec, 0.9 if spec.candidate.rung == "a" else 0.6)
+        assert found.val is not None
+        return found.model_copy(update={"val": found.val.model_copy(update={"map50_95": learnt[spec.candidate.rung]})})
+
+    costs = Criterion(Costs(10, 1, 0.1), SPLIT_HASH)
+    found = run(tmp_path, plan(*"abcd"), ScriptedRunner(by_rung, answer), criterion=costs)
+    assert {row.candidate.rung for row in found.rows if row.fate == "ranked"} == {"c", "d"}
+    assert found.best.behind is None

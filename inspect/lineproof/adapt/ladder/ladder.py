@@ -120,8 +120,13 @@ class _Ladder:
         through = [key for key in alive if self._take(round_, key, found[key])]
         if round_.last or self._limits.latency_ms is not None:
             through = self._fast_enough(through)
-        standings = {key: s for key in through if (s := self._rows[key].standing) is not None}
-        return rank(standings, low_is_good=self._criterion.low_is_good)
+        by = self._criterion if round_.last else self._criterion.early([self._rows[key].results for key in through])
+        standings = {key: self._standing_by(by, key) for key in through}
+        return rank(standings, low_is_good=by.low_is_good)
+
+    def _standing_by(self, criterion: Criterion, key: str) -> Standing:
+        found = (criterion.score(result) for result in self._rows[key].results.values())
+        return standing(key, [score for score in found if score is not None])
 
     def _trials(self, round_: Round, going: Sequence[str], seeds: Sequence[int]) -> dict[str, dict[int, TrialResult]]:
         specs = {

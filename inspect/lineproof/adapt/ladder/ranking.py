@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +34,16 @@ class Criterion:
     def low_is_good(self) -> bool:
         """Costs are, mAP is not."""
         return self.costs is not None
+
+    def early(self, trials: Iterable[Mapping[int, TrialResult]]) -> Criterion:
+        """What short schedules are ranked by: mAP50-95 where every trial has one.
+
+        A network that has hardly learnt costs about as much as passing every part, and chance decides which costs least:
+        on magnetic tiles after 17 of 150 steps the cheapest was the one that ended last.
+        """
+        figures = [result.val for by_seed in trials for result in by_seed.values()]
+        known = all(one is not None and one.map50_95 is not None for one in figures)
+        return Criterion(None, self.split_hash) if known else self
 
     def score(self, result: TrialResult, split: Split = "val") -> Score | None:
         """A trial's figure; None where it has none. On the test split the operating point is that of validation."""
