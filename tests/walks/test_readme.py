@@ -93,7 +93,10 @@ def test_your_own_parts_in_ten_minutes_and_their_proof(repo, plant):
     trial = "".join(f"{n},{'bad' if n % 2 else 'good'},{'FAIL' if n % 2 else 'PASS'},\n" for n in range(40))
     (plant / "trial.csv").write_text("part,truth,decision,size\n" + trial)
     wired = (repo / "README.md").read_text("utf-8").split("## Wire it to the controller")[1].split("\n## ")[0]
-    (plant / "station.yaml").write_text(blocks(wired, "yaml")[0])
+    station, known_parts = blocks(wired, "yaml")
+    (plant / "station.yaml").write_text(station.replace("    deadline_ms", known_parts.rstrip() + "\n    deadline_ms"))
+    assert load_line(plant / "station.yaml").stations["press"].challenge is not None
+    (plant / "station.yaml").write_text(station)
     *once, forever = commands(blocks(wired, "bash")[0])
     for command in once:
         shell(command, plant)
