@@ -29,7 +29,7 @@ def test_one_line_an_epoch_with_losses_map_and_the_time_left(clock: list[float])
     told.begin(epochs=4, done=0, batches=5)
     clock[0] += 60
     told.epoch(ROW)
-    assert lines(console) == ["epoch 2/4  box_loss 1.250  box mAP50 0.500  10.0 s, 1:00 left"]
+    assert lines(console) == ["epoch 2/4  box mAP50 0.500  box_loss 1.250  10.0 s, 1:00 left"]
 
 
 def test_the_time_left_of_a_resumed_run_is_by_its_own_pace(clock: list[float]):

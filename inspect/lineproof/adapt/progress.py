@@ -33,11 +33,10 @@ class EpochRow:
         return asdict(self)
 
     def text(self) -> str:
-        """One line: losses and, when validated, mAP."""
-        parts = [f"{name} {value:.3f}" for name, value in self.losses.items() if value]  # unused ones are 0
-        for label, value in (("box mAP50", self.map50), ("mask mAP50", self.mask_map50)):
-            if value is not None:
-                parts.append(f"{label} {value:.3f}")
+        """One line: mAP, when validated, then the losses, which a narrow terminal may cut."""
+        scores = {"box mAP50": self.map50, "mask mAP50": self.mask_map50}
+        parts = [f"{label} {value:.3f}" for label, value in scores.items() if value is not None]
+        parts += [f"{name} {value:.3f}" for name, value in self.losses.items() if value]  # unused ones are 0
         return "  ".join(parts)
 
 

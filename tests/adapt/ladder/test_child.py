@@ -33,7 +33,7 @@ def test_progress_is_a_line_of_json_each():
     progress.say("exporting")
     assert events(stream) == [
         {"done": 1, "epochs": 4},
-        {"done": 2, "epochs": 4, "text": "box_loss 1.500  box mAP50 0.250"},
+        {"done": 2, "epochs": 4, "text": "box mAP50 0.250  box_loss 1.500"},
         {"say": "exporting"},
     ]
 
