@@ -9,7 +9,7 @@ from lineproof.errors import SourceTimeout
 from lineproof.ports import Source
 
 
-def grab(source: Source, timeout_s: float) -> Frame:
+def grab(source: Source, timeout_s: float = 5.0) -> Frame:
     """The next picture; what the source raises but for a timeout is passed on."""
     until = time.monotonic() + timeout_s
     while True:

@@ -193,7 +193,7 @@ def test_a_wrong_call_is_one_line(line, capsys, options, says):
 def test_a_line_without_a_source_or_with_its_own_quality_is_refused(line, capsys):
     line.write_text("name: a\nbundle: b\n", "utf-8")
     code, _, err = call(capsys, line)
-    assert (code, "no `source`" in err) == (2, True)
+    assert (code, f"{line}: no `source`" in err) == (2, True)
     line.write_text(LINE + "quality: {mean: [1, 2]}\n", "utf-8")
     code, _, err = call(capsys, line, "--frames", "20")
     assert (code, "`quality` was written by hand" in err) == (2, True)

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lineproof.errors import SourceLost, SourceTimeout
+from camera_grabs import grab
+from lineproof.errors import SourceLost
 from lineproof.sources.lease import Lease
 from lineproof.sources.open import open_source
 from lineproof.sources.settings import StreamSettings
@@ -100,15 +101,6 @@ def until_lost(source) -> int:
         except SourceLost:
             return frames
     raise AssertionError("it is never lost")
-
-
-def grab(source, timeout_s: float = 5.0):
-    until = time.monotonic() + timeout_s
-    while True:
-        try:
-            return source.grab(0.2)
-        except SourceTimeout:
-            assert time.monotonic() < until
 
 
 def test_a_stream_that_falls_silent_is_lost_within_the_stall_and_opened_anew(camera, recording):

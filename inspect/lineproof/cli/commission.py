@@ -59,7 +59,7 @@ def commission(
 
     wish = read_wish(line, out, checkerboard, square_mm, ruler, region)
     settings = load_line(line)
-    target = target_of(settings, station, view)
+    target = target_of(line, settings, station, view)
     if wish.board is not None or wish.scale is not None or wish.region is not None:
         target.require_alone("--ruler" if wish.scale else "--region" if wish.region else "--checkerboard")
     if wish.board is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from lineproof.errors import InputError, SettingsError
@@ -48,12 +49,12 @@ class Target:
             )
 
 
-def target_of(settings: LineFile, station: str | None, view: str | None) -> Target:
+def target_of(line: Path, settings: LineFile, station: str | None, view: str | None) -> Target:
     """The camera that is meant; names may be left out where there is but one.
 
     Raises:
         InputError: no such station or view, or several and no name.
-        SettingsError: no camera at all, or the view's `quality` was written by hand.
+        SettingsError: no camera at all.
     """
     if settings.stations:
         cameras = sum(len(one.cameras) for one in settings.stations.values())
@@ -62,7 +63,9 @@ def target_of(settings: LineFile, station: str | None, view: str | None) -> Targ
     if station is not None or view is not None:
         raise InputError("--station and --view: the line has no `stations`", hint="leave them out")
     if settings.source is None:
-        raise SettingsError("no `source`", hint="say where frames come from, e.g. source: {kind: camera, index: 0}")
+        raise SettingsError(
+            f"{line}: no `source`", hint="say where frames come from, e.g. source: {kind: camera, index: 0}"
+        )
     return Target(settings.source)
 
 

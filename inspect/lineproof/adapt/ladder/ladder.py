@@ -121,10 +121,12 @@ class _Ladder:
         if round_.last or self._limits.latency_ms is not None:
             through = self._fast_enough(through)
         by = self._criterion if round_.last else self._criterion.early([self._rows[key].results for key in through])
-        standings = {key: self._standing_by(by, key) for key in through}
+        standings = {key: s for key in through if (s := self._standing_by(by, key)) is not None}
         return rank(standings, low_is_good=by.low_is_good)
 
-    def _standing_by(self, criterion: Criterion, key: str) -> Standing:
+    def _standing_by(self, criterion: Criterion, key: str) -> Standing | None:
+        if criterion is self._criterion:
+            return self._rows[key].standing
         found = (criterion.score(result) for result in self._rows[key].results.values())
         return standing(key, [score for score in found if score is not None])
 
