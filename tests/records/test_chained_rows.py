@@ -375,6 +375,32 @@ def test_a_row_is_found_by_number_or_by_its_id(folder):
         records.find("%")
 
 
+@pytest.mark.parametrize(
+    ("name", "finds"),
+    [
+        ("1", "plate-1"),
+        ("77", None),
+        ("7712345", None),
+        ("77123456", "plate-1"),
+        ("2", "9"),
+        ("9", "9"),
+        ("p", "plate-2"),
+    ],
+)
+def test_a_number_is_never_taken_for_the_start_of_an_id(tmp_path, name, finds):
+    journal = Journal.open(settings(tmp_path))
+    journal.put(inspection("plate-1", inspection_id="77123456-9abc"), None)
+    journal.put(inspection("9", inspection_id="9"), None)  # an id in full is found, however short
+    journal.put(inspection("plate-2", inspection_id="p"), None)
+    journal.close()
+    records = open_records(tmp_path)
+    if finds is None:
+        with pytest.raises(RecordError, match=f"no record {name}"):
+            records.find(name)
+    else:
+        assert records.find(name).part_id == finds
+
+
 def test_a_database_without_its_head_is_one_line(folder):
     change(folder, "DELETE FROM chain_head")
     with pytest.raises(RecordError, match="the row of `chain_head` was removed"):

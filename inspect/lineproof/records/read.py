@@ -22,6 +22,7 @@ from lineproof.records.model import EntryRow, InspectionRow
 
 _AT_A_TIME = 500
 _LONGEST_NUMBER = 15  # digits; an id that is all digits is longer
+_SHORTEST_START = 8  # characters of an id, where they are all digits: fewer can only be meant as a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,11 @@ class Records:
 
     def find(self, name: str) -> InspectionRow:
         """The row of a sequence number, an inspection's id or the unmistakable start of one; raises RecordError."""
-        wanted = [InspectionRow.inspection_id.startswith(name, autoescape=True)]
-        if name.isdecimal() and len(name) <= _LONGEST_NUMBER:
+        number = name.isdecimal() and len(name) <= _LONGEST_NUMBER
+        wanted = [InspectionRow.inspection_id == name]
+        if not number or len(name) >= _SHORTEST_START:
+            wanted.append(InspectionRow.inspection_id.startswith(name, autoescape=True))
+        if number:
             wanted.append(InspectionRow.sequence == int(name))
         with self._session() as session:
             rows = list(session.scalars(select(InspectionRow).where(or_(*wanted)).limit(_AT_A_TIME)))
