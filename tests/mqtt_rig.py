@@ -23,6 +23,7 @@ from lineproof.core.station import Outcome, PartResult, State, StationView
 from lineproof.core.verdict import Reason
 from lineproof.signals.mqtt import Mqtt
 from lineproof.signals.mqtt_settings import MqttSettings
+from loopback import free_port
 
 TOPIC = "insp/plant/line/station/"
 WHERE = {"host": "127.0.0.1", "site": "plant", "line": "line", "station": "station"}
@@ -32,12 +33,6 @@ SCHEMAS = Path(__file__).resolve().parents[1] / "inspect/lineproof/signals/messa
 def mosquitto_program() -> str | None:
     """Of the Debian package; sbin is in few users' path."""
     return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def wait_for(condition: Callable[[], object], timeout_s: float = 10.0) -> None:

@@ -13,7 +13,6 @@ import argparse
 import importlib
 import json
 import random
-import socket
 import sys
 import tempfile
 import time
@@ -23,6 +22,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from machine import machine  # noqa: E402
+
+from loopback import free_port  # noqa: E402
 
 KINDS = ("modbus", "mqtt", "opcua", "postgres")
 
@@ -36,13 +37,6 @@ def measured(kind: str, times: int, seed: int = 1) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="interop-") as folder:
         found = module.disconnects(times, Path(folder), free_port(), random.Random(seed))
     return {"machine": about, **found, "seconds": round(time.monotonic() - begun, 1)}
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

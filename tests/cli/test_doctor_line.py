@@ -12,7 +12,7 @@ import typer
 from lineproof.cli.doctor import doctor
 from lineproof.cli.doctor_line import checks
 from lineproof.errors import SettingsError
-from lineproof.serve.server import free_port
+from loopback import free_port
 from tiny_bundle import PARTS, tiny_bundle
 
 

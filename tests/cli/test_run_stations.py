@@ -19,7 +19,7 @@ import pytest
 
 from lineproof.cli.run import run
 from lineproof.errors import SettingsError, SignalError
-from lineproof.serve.server import free_port
+from loopback import free_port
 from tiny_bundle import PARTS, tiny_bundle
 
 WAIT_S = 60.0

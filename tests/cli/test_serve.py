@@ -17,6 +17,7 @@ import pytest
 import lineproof.cli.serve as verb
 from lineproof.cli.serve import serve
 from lineproof.errors import GateError, InputError, SettingsError
+from loopback import free_port
 from serve.served import picture
 from tiny_bundle import tiny_bundle
 
@@ -59,11 +60,6 @@ def start(*argv: str, **environment: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 WIRE = httpx.Client(verify=False, timeout=60)  # plain HTTP: reading certificates for every question takes longer

@@ -16,7 +16,8 @@ from lineproof.settings import parse_settings
 from lineproof.signals import http_callback
 from lineproof.signals.http_callback import HttpCallback
 from lineproof.signals.http_callback_settings import HttpCallbackSettings
-from mqtt_rig import free_port, result, validator, view
+from loopback import free_port
+from mqtt_rig import result, validator, view
 from mqtt_rig import wait_for as until
 
 RESULT = validator("result")

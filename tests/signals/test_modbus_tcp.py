@@ -31,14 +31,9 @@ from lineproof.signals.io_map import IoMap
 from lineproof.signals.modbus_tcp import ModbusServer
 from lineproof.signals.registers.decode import decode, is_pass, read_block
 from lineproof.signals.registers.image import ControllerImage, holding_words, input_words
+from loopback import free_port
 
 SESSION = 0xC0FFEE
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def io_map(**changes: object) -> IoMap:

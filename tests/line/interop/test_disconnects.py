@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mqtt_rig import free_port
+from loopback import free_port
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 WITHIN_MS = 2000  # fault list, R-20 and R-21: back within 2 s; as a median, for a busy machine may miss it once

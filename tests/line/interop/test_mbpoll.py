@@ -17,7 +17,7 @@ from lineproof.signals.modbus_tcp import ModbusServer
 from lineproof.signals.registers.decode import Block, read_block
 from lineproof.signals.registers.image import ControllerImage, holding_words
 from lineproof.signals.registers.layout import HOLDING_WORDS, INPUT_WORDS, Status
-from mqtt_rig import free_port
+from loopback import free_port
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 SILENCE_S = 1.0  # in which a busy machine runs mbpoll twice

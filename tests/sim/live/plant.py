@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from lineproof.data.dataset import write_dataset
 from lineproof.linefile import load_line
 from lineproof.sim.live.plan import Plan, driven
 from lineproof.sim.scenario import Scenario
+from loopback import free_port
 from tiny_bundle import CLASSES, PARTS, tiny_bundle
 
 TOP = ("ok.png", "blue.png", "ok.png", "red and blue.png")  # in turn; the side is always good
@@ -26,9 +26,7 @@ def line_file(folder: Path, bundle: Path, **changes: object) -> Path:
         (folder / view).mkdir(exist_ok=True)
         for number, name in enumerate(names):
             cv2.imwrite(str(folder / view / f"{view}-{number}.png"), PARTS[name])
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     facts: dict[str, object] = {
         "name": "press",
         "bundle": str(bundle),

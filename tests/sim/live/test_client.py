@@ -15,6 +15,7 @@ from lineproof.signals.registers.decode import is_pass, read_block
 from lineproof.signals.registers.image import ControllerImage, input_words
 from lineproof.sim.live import client
 from lineproof.sim.live.client import Link, in_big_order
+from loopback import free_port
 
 PLACE = StationPlace(unit=3, input_offset=200, holding_offset=50)
 
@@ -22,9 +23,7 @@ PLACE = StationPlace(unit=3, input_offset=200, holding_offset=50)
 @pytest.fixture(params=["big", "little"])
 def wired(request):
     """A server with one station, and a link to it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = ModbusServer(IoMap(port=port, word_order=request.param, stations={"press": PLACE}))
     link = Link("127.0.0.1", port, PLACE, request.param)
     yield server.stations["press"], link
