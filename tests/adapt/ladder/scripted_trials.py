@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lineproof.adapt.ladder.candidate import Candidate, TrialSpec
-from lineproof.adapt.ladder.figures import Parts, SplitFigures, TrialResult, write_result
+from lineproof.adapt.ladder.figures import PartMargins, SplitFigures, TrialResult, write_result
 from lineproof.adapt.ladder.plan import Plan
 from lineproof.adapt.ladder.runner import Show
 from lineproof.adapt.recipe import Recipe
@@ -33,10 +33,10 @@ def plan(*rungs: str, seeds: tuple[int, ...] = (0,), rounds: int = 3, steps: int
     )
 
 
-def parts(*margins: float | None, bad: Sequence[bool] | None = None, group: Sequence[str] | None = None) -> Parts:
+def parts(*margins: float | None, bad: Sequence[bool] | None = None, group: Sequence[str] | None = None) -> PartMargins:
     """One part for each margin; the first half bad."""
     n = len(margins)
-    return Parts(
+    return PartMargins(
         group=tuple(group or (f"g{i}" for i in range(n))),
         bad=tuple(bad if bad is not None else (i < n // 2 for i in range(n))),
         margin=margins,

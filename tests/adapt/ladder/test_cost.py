@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from adapt.ladder.scripted_trials import parts
 from lineproof.adapt.ladder.cost import Costs, at_shift, cheapest, check_both_kinds, drawn_costs, log_odds, shifted
-from lineproof.adapt.ladder.figures import Parts
+from lineproof.adapt.ladder.figures import PartMargins
 from lineproof.errors import InputError
 
 COSTS = Costs(escape=100, overkill=2, prior=0.1)
 
 
 @st.composite
-def some_parts(draw: st.DrawFn) -> Parts:
+def some_parts(draw: st.DrawFn) -> PartMargins:
     """At least one bad and one good part; margins repeat, and some parts show nothing."""
     count = draw(st.integers(2, 25))
     bad = [True, False, *draw(st.lists(st.booleans(), min_size=count - 2, max_size=count - 2))]
@@ -24,7 +24,7 @@ def some_parts(draw: st.DrawFn) -> Parts:
     return parts(*draw(st.lists(margin, min_size=count, max_size=count)), bad=bad)
 
 
-def brute_force(found: Parts, costs: Costs) -> float:
+def brute_force(found: PartMargins, costs: Costs) -> float:
     """Every cut there is."""
     shown = [m for m in found.margin if m is not None]
     cuts = [-1e9, 1e9, *shown, *(np.nextafter(m, 1e9) for m in shown)]
@@ -32,7 +32,7 @@ def brute_force(found: Parts, costs: Costs) -> float:
 
 
 @given(found=some_parts(), escape=st.floats(0.1, 1000), overkill=st.floats(0.1, 1000), prior=st.floats(0.001, 0.999))
-def test_no_cut_is_cheaper_than_the_cheapest(found: Parts, escape: float, overkill: float, prior: float):
+def test_no_cut_is_cheaper_than_the_cheapest(found: PartMargins, escape: float, overkill: float, prior: float):
     costs = Costs(escape, overkill, prior)
     point = cheapest(found, costs)
     assert point.cost == pytest.approx(brute_force(found, costs), rel=1e-6, abs=1e-9)
@@ -67,7 +67,7 @@ def test_parts_in_which_nothing_is_ever_found_all_pass():
 
 
 @given(found=some_parts())
-def test_parts_drawn_anew_cost_about_the_same(found: Parts):
+def test_parts_drawn_anew_cost_about_the_same(found: PartMargins):
     shift = cheapest(found, COSTS).shift
     drawn = drawn_costs(found, COSTS, shift, "seed")
     known = drawn[np.isfinite(drawn)]

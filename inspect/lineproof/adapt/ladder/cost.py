@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lineproof.adapt.ladder.figures import Parts
+from lineproof.adapt.ladder.figures import PartMargins
 from lineproof.adapt.ladder.resample import draw_groups
 from lineproof.errors import InputError
 
@@ -50,7 +50,7 @@ class CostPoint:
     overkill: int
 
 
-def check_both_kinds(parts: Parts) -> None:
+def check_both_kinds(parts: PartMargins) -> None:
     """Raise InputError unless both mistakes can be counted."""
     for kind, there, mistake in (("bad", any(parts.bad), "escapes"), ("good", not all(parts.bad), "overkill")):
         if not there:
@@ -60,7 +60,7 @@ def check_both_kinds(parts: Parts) -> None:
             )
 
 
-def cheapest(parts: Parts, costs: Costs) -> CostPoint:
+def cheapest(parts: PartMargins, costs: Costs) -> CostPoint:
     """The cut with the least expected cost: one shift for all classes, which is all that few parts can tell.
 
     Of equally cheap cuts the middle of the widest gap is taken. A part in which nothing was found always passes.
@@ -79,7 +79,7 @@ def cheapest(parts: Parts, costs: Costs) -> CostPoint:
     return CostPoint(float(edges[best]), float(cost[best]), int(escapes[best]), int(overkill[best]))
 
 
-def at_shift(parts: Parts, costs: Costs, shift: float) -> CostPoint:
+def at_shift(parts: PartMargins, costs: Costs, shift: float) -> CostPoint:
     """The cost of an operating point that was chosen elsewhere: the honest figure on a test split."""
     margin, bad = _columns(parts)
     escapes, overkill = int((bad & (margin < shift)).sum()), int((~bad & (margin >= shift)).sum())
@@ -87,7 +87,7 @@ def at_shift(parts: Parts, costs: Costs, shift: float) -> CostPoint:
     return CostPoint(shift, float(cost[0]), escapes, overkill)
 
 
-def drawn_costs(parts: Parts, costs: Costs, shift: float, seed: str) -> NDArray[np.float64]:
+def drawn_costs(parts: PartMargins, costs: Costs, shift: float, seed: str) -> NDArray[np.float64]:
     """The cost on parts drawn anew, DRAWS times; nan where a draw has no bad part, or no good one."""
     margin, bad = _columns(parts)
     counts, group_of = draw_groups(parts.group, DRAWS, seed)
@@ -97,7 +97,7 @@ def drawn_costs(parts: Parts, costs: Costs, shift: float, seed: str) -> NDArray[
     )
 
 
-def one_part(parts: Parts, costs: Costs) -> float:
+def one_part(parts: PartMargins, costs: Costs) -> float:
     """What one more mistake of each kind changes: the finest difference that so few parts can show.
 
     Without it a bootstrap is sure of everything where there is one good part: it comes out the same in every draw.
@@ -118,7 +118,7 @@ def log_odds(score: float) -> float:
     return float(np.log(held / (1 - held)))
 
 
-def _columns(parts: Parts) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _columns(parts: PartMargins) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     margin = np.array([-np.inf if value is None else value for value in parts.margin], np.float64)
     return margin, np.array(parts.bad, np.bool_)
 

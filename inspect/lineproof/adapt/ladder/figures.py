@@ -12,7 +12,7 @@ from lineproof.atomic import write_json
 from lineproof.settings import StrictModel
 
 
-class Parts(StrictModel):
+class PartMargins(StrictModel):
     """How each part of a split came out, in the order of the samples."""
 
     group: tuple[str, ...] = Field(description="part or lot it belongs to")
@@ -34,7 +34,7 @@ class SplitFigures(StrictModel):
     )
     escapes: tuple[int, int] = Field(description="bad parts that passed at the trial's thresholds, of how many")
     overkill: tuple[int, int] = Field(description="good parts that were rejected at them, of how many")
-    parts: Parts = Field(description="one by one")
+    parts: PartMargins = Field(description="one by one")
 
 
 class TrialResult(StrictModel):

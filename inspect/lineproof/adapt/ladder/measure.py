@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lineproof.adapt.ladder.cost import log_odds
-from lineproof.adapt.ladder.figures import Parts, SplitFigures
+from lineproof.adapt.ladder.figures import PartMargins, SplitFigures
 from lineproof.adapt.ladder.resample import draw_groups
 from lineproof.bundle.manifest import Task
 from lineproof.bundle.open import Bundle
@@ -57,14 +57,14 @@ def figures_of(
     )
 
 
-def parts_of(samples: Sequence[Sample], found: Sequence[Detections], thresholds: Sequence[float]) -> Parts:
+def parts_of(samples: Sequence[Sample], found: Sequence[Detections], thresholds: Sequence[float]) -> PartMargins:
     """Each part's strongest detection, in log-odds above the threshold of its class."""
     odds = np.array([log_odds(threshold) for threshold in thresholds])
     margins = []
     for detections in found:
         above = [log_odds(float(s)) - odds[c] for s, c in zip(detections.score, detections.class_id, strict=True)]
         margins.append(round(float(max(above)), 6) if above else None)
-    return Parts(
+    return PartMargins(
         group=tuple(sample.group for sample in samples),
         bad=tuple(not sample.ok for sample in samples),
         margin=tuple(margins),

@@ -26,7 +26,7 @@ from lineproof.proof.point.guarantee import (
     best_claim,
     loosest_threshold,
 )
-from lineproof.proof.point.halves import Groups, Parts, shape_half
+from lineproof.proof.point.halves import CalibrationParts, Groups, shape_half
 
 
 def choose_operating_point(
@@ -62,7 +62,7 @@ def choose_operating_point(
         ValueError: arrays that do not match, scores outside 0..1, a floor outside 0..1, names that are no names.
         InputError: no parts; for prices, a half without good or without bad parts; a budget without good parts.
     """
-    parts = Parts(bad, score, group)
+    parts = CalibrationParts(bad, score, group)
     if score.shape[1] != len(columns) or len(set(columns)) != len(columns) or not columns:
         raise ValueError(f"columns: expected {score.shape[1]} different names, got {list(columns)}")
     if not 0 < score_floor < 1:
@@ -73,7 +73,12 @@ def choose_operating_point(
 
 
 def _on_target(
-    parts: Parts, columns: Sequence[str], ask: Target, review: ReviewBudget | None, score_floor: float, seed: int
+    parts: CalibrationParts,
+    columns: Sequence[str],
+    ask: Target,
+    review: ReviewBudget | None,
+    score_floor: float,
+    seed: int,
 ) -> OperatingPoint | NotDemonstrated:
     shapes = np.zeros(len(parts), np.bool_)
     bad_groups = len(np.unique(parts.group[parts.bad]))
@@ -109,7 +114,7 @@ def _on_target(
     return _point(held, family, at, limits, sure, ask, review, guarantee, int(shapes.sum()))
 
 
-def _weakest(parts: Parts, level: F64) -> tuple[F64, Unit]:
+def _weakest(parts: CalibrationParts, level: F64) -> tuple[F64, Unit]:
     """The lowest level among the bad parts of each group that has any `(units,)`, and what a unit is."""
     names, member = np.unique(parts.group[parts.bad], return_inverse=True)
     weakest = np.ones(len(names))
@@ -130,7 +135,12 @@ def _not_demonstrated(ask: Target, unit: Unit, bad: int, found_nothing: int, *, 
 
 
 def _cheapest(
-    parts: Parts, columns: Sequence[str], costs: Costs, review: ReviewBudget | None, score_floor: float, seed: int
+    parts: CalibrationParts,
+    columns: Sequence[str],
+    costs: Costs,
+    review: ReviewBudget | None,
+    score_floor: float,
+    seed: int,
 ) -> OperatingPoint:
     shapes = shape_half(parts.bad, parts.group, seed=seed)
     for half in (shapes, ~shapes):
@@ -176,7 +186,13 @@ def _lowest_cost(bad: Bools, level: F64, costs: Costs) -> tuple[float, float]:
 
 
 def _sure(
-    parts: Parts, family: Family, level: F64, at: float, limits: Steps, review: ReviewBudget, prior: float | None
+    parts: CalibrationParts,
+    family: Family,
+    level: F64,
+    at: float,
+    limits: Steps,
+    review: ReviewBudget,
+    prior: float | None,
 ) -> Steps:
     """The highest thresholds of a sure verdict that leave no more parts in the band than the budget allows."""
     if parts.bad.all():
@@ -192,7 +208,7 @@ def _sure(
 
 
 def _point(
-    held: Parts,
+    held: CalibrationParts,
     family: Family,
     at: float,
     limits: Steps,

@@ -14,8 +14,8 @@ Groups = NDArray[np.generic]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Parts:
-    """Calibration parts in columns of one length.
+class CalibrationParts:
+    """In columns of one length.
 
     Raises:
         ValueError: columns that do not match, a truth that is not bool, or scores outside 0..1.
@@ -40,9 +40,9 @@ class Parts:
     def __len__(self) -> int:
         return len(self.bad)
 
-    def of(self, rows: Bools) -> Parts:
+    def of(self, rows: Bools) -> CalibrationParts:
         """Some of them."""
-        return Parts(self.bad[rows], self.score[rows], self.group[rows])
+        return CalibrationParts(self.bad[rows], self.score[rows], self.group[rows])
 
 
 def shape_half(bad: Bools, group: Groups, *, seed: int = 0) -> Bools:
