@@ -81,6 +81,23 @@ def test_a_port_that_is_taken_and_a_receiver_that_is_not_there(line):
     assert "nobody listens on 127.0.0.1:1" in found["http_callback"].found
 
 
+def test_a_damaged_picture_is_told_and_the_next_one_is_tried(line, tmp_path):
+    path = line()
+    (tmp_path / "images" / "0.png").write_bytes(b"no picture")
+    found = {check.room: check for check in checks(path)}["camera"]
+    assert (found.ok, found.found.startswith("64×64; a picture before this one was damaged: ")) == (True, True)
+    (tmp_path / "images" / "a.png").unlink()
+    found = {check.room: check for check in checks(path)}["camera"]
+    assert (found.ok, "0.png" in found.found) == (False, True)
+
+
+def test_what_is_wrong_does_not_name_its_wire_twice(line):
+    io = f"{{modbus: {{port: {free_port()}, stations: {{press: {{}}}}}}, mqtt: {{host: 127.0.0.1, port: 1, site: a, line: b}}}}"
+    found = {check.name: check for check in checks(line(io=io))}["mqtt"]
+    assert not found.ok
+    assert found.found.startswith("127.0.0.1:1: ")
+
+
 def test_as_a_verb_it_says_no_with_1(line, capsys):
     with pytest.raises(typer.Exit) as end:
         doctor(line(bundle="none"), as_json=False)

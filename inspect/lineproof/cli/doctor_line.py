@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lineproof.cli.output import require_extra
-from lineproof.errors import FrameError, LineproofError, SignalError, SourceTimeout
+from lineproof.errors import FrameError, LineproofError, SignalError, SourceEnded, SourceTimeout
 
 if TYPE_CHECKING:
     from lineproof.linefile import LineFile
@@ -55,7 +55,7 @@ def _tried(room: str, name: str, try_it: Callable[[], str]) -> Check:
     try:
         return Check(room, name, try_it())
     except LineproofError as error:
-        return Check(room, name, str(error), ok=False)
+        return Check(room, name, str(error).removeprefix(f"{name}: "), ok=False)
 
 
 def _bundle(path: Path, line: LineFile) -> str:
@@ -82,15 +82,20 @@ def _camera(settings: SourceSettings) -> str:
         source = open_source(settings)
         stack.callback(source.close)
         end_s = time.monotonic() + PICTURE_S
+        damaged: FrameError | None = None
         while time.monotonic() < end_s:
             try:
                 frame = source.grab(0.5)
             except SourceTimeout:
                 continue
             except FrameError as error:
-                return f"its first picture is damaged: {error}"
-            return f"{frame.wh[0]}×{frame.wh[1]}"
-    raise SourceTimeout(f"no picture within {PICTURE_S:g} s", hint="check its trigger, power and cable")
+                damaged = error
+                continue
+            except SourceEnded as error:
+                raise damaged or error from None
+            before = f"; a picture before this one was damaged: {damaged}" if damaged else ""
+            return f"{frame.wh[0]}×{frame.wh[1]}{before}"
+    raise damaged or SourceTimeout(f"no picture within {PICTURE_S:g} s", hint="check its trigger, power and cable")
 
 
 def _wire(wire: str, line: LineFile, folder: Path) -> str:
