@@ -15,6 +15,7 @@ from lineproof.atomic import write_bytes
 from lineproof.data.palette import class_colour
 
 _INK, _MAIN, _BAND = "#333333", "tab:blue", 0.18
+_ROOM_BELOW = 0.12  # of the axis: two lines of text
 _SHOWN_CLASSES = 12  # more lines are no picture; the JSON has them all
 
 
@@ -36,7 +37,7 @@ def draw_study(path: Path, report: StudyReport, title: str) -> None:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(framealpha=0.8, edgecolor="none", fontsize=8, loc="lower right")
+            axes.legend(framealpha=0.8, edgecolor="none", fontsize=8, loc="best")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     write_bytes(path, buffer.getvalue())
@@ -71,13 +72,14 @@ def _draw_overall(axes: Axes, report: StudyReport) -> None:
             zorder=4,
         )
         text = f"{said.expected:.2f}\n{said.interval.low:.2f}–{said.interval.high:.2f}"
+        below = said.interval.low > _ROOM_BELOW
         axes.annotate(
             text,
-            (said.images, said.interval.low),
-            xytext=(0, -6),
+            (said.images, said.interval.low if below else said.interval.high),
+            xytext=(0, -6 if below else 6),
             textcoords="offset points",
             ha="center",
-            va="top",
+            va="top" if below else "bottom",
             fontsize=8,
             color=_INK,
         )
