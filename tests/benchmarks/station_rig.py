@@ -83,6 +83,8 @@ class Watch:
     keep: bool = True
     latency_ms: list[float] = field(default_factory=list)
     engine_ms: list[float] = field(default_factory=list)
+    to_exposure_ms: list[float] = field(default_factory=list)  # trigger → picture
+    to_engine_ms: list[float] = field(default_factory=list)  # picture → engine begins
     decisions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(Decision, 0))
 
     def put(self, inspection: Inspection, image: Image | None, cycle: Cycle | None = None) -> None:
@@ -92,6 +94,8 @@ class Watch:
             times = inspection.times_ms
             self.latency_ms.append((cycle.result.ns - cycle.triggered.ns) / 1e6)
             self.engine_ms.append(times.preprocess + times.infer + times.postprocess + times.judge)
+            self.to_exposure_ms.append((cycle.exposed.ns - cycle.triggered.ns) / 1e6)
+            self.to_engine_ms.append(times.wait)
 
     def acknowledge(self, receipt: Acknowledgement) -> None:
         del receipt

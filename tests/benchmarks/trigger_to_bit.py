@@ -170,10 +170,16 @@ def serve(options: argparse.Namespace) -> None:
     conductor.stop()
     thread.join()
     latency, engine = np.array(watch.latency_ms), np.array(watch.engine_ms)
+    to_exposure, to_engine = np.array(watch.to_exposure_ms), np.array(watch.to_engine_ms)
     own = {
         "line_ms": spread(latency),
         "engine_ms": spread(engine),
         "added_ms": spread(latency - engine),
+        "added_where_ms": {
+            "trigger to picture": spread(to_exposure),
+            "picture to engine": spread(to_engine),
+            "engine to wire": spread(latency - engine - to_exposure - to_engine),
+        },
         "added_mean_ms": round(float((latency - engine).mean()), 3),
         "engine_restarts": conductor.room.restarts,
     }

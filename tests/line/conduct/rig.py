@@ -105,7 +105,8 @@ class ThreadRoom:
     def start(self) -> None:
         self.thread.start()
 
-    def submit(self, job: Job) -> bool:
+    def submit(self, job: Job, laid: Callable[[], None]) -> bool:
+        laid()
         if not self.full:
             self.jobs.put(job)
         return not self.full

@@ -37,6 +37,7 @@ class Checked:
 
 
 Check = Callable[[Frame], Checked]
+Submit = Callable[[Job, Callable[[], None]], bool]  # as `Room.submit`
 
 
 def nothing_to_check(_: Frame) -> Checked:
@@ -73,7 +74,7 @@ class Sight:
 class Eye(threading.Thread):
     """Grabs for as long as the station lives; `tell` is called from this thread."""
 
-    def __init__(self, sight: Sight, tell: Callable[[News], None], submit: Callable[[Job], bool]) -> None:
+    def __init__(self, sight: Sight, tell: Callable[[News], None], submit: Submit) -> None:
         """A frame goes to the engine from here: by way of the decision loop it would wait for one more thread to wake."""
         super().__init__(
             name=f"eye-{sight.station}-{sight.view}", daemon=True
@@ -183,9 +184,9 @@ class Eye(threading.Thread):
             self._tell(Spoilt(station, view, wanted.seq, checked.why, exposed_ns, frame))
             self._blind_if_bad(checked.why)
             return
-        # Told first, so that the decision loop knows of the frame before it hears what came of it.
-        self._tell(Seen(station, view, wanted.seq, frame, exposed_ns, checked.part_id))
-        if not self._submit(Job(station, wanted.seq, frame, wanted.until_ns, wanted.recipe)):
+        # The decision loop must know of the frame before it hears what came of it.
+        seen = partial(self._tell, Seen(station, view, wanted.seq, frame, exposed_ns, checked.part_id))
+        if not self._submit(Job(station, wanted.seq, frame, wanted.until_ns, wanted.recipe), seen):
             self._tell(NotTaken(station, view, wanted.seq))
 
     def _named(self, frame: Frame, part_id: str) -> Frame:

@@ -28,7 +28,7 @@ from lineproof.line.engine_room.child import Build
 from lineproof.line.engine_room.events import Done, Dropped, GivenUp, Job, Key, Lost, Ready, RoomEvent
 from lineproof.line.engine_room.flights import Flights
 from lineproof.line.engine_room.process import EngineProcess
-from lineproof.line.engine_room.slots import take_slots
+from lineproof.line.engine_room.slots import Extent, take_slots
 from lineproof.line.engine_room.wire import Abandon, Answer, FromEngine, Order, Words
 
 log = logging.getLogger("lineproof.line")
@@ -95,17 +95,18 @@ class EngineRoom:
         atexit.register(self.close)  # before multiprocessing's own handler, which would wait for the process for ever
         self._thread.start()
 
-    def submit(self, job: Job) -> bool:
-        """Take a job; False when the engine is not ready or every slot is in use. Copies the frame, never waits."""
+    def submit(self, job: Job, laid: Callable[[], None] = lambda: None) -> bool:
+        """Take a job; False when the engine is not ready or every slot is in use. Copies the frame, never waits.
+
+        `laid` is called in any case, once: when the frame lies there and the engine has not heard of it. What it tells
+        comes before all that is told of this job, and what it sets off does not compete with the copy.
+        """
         with self._lock:
             slot = self._flights.take_slot() if self._ready else None
+        extent = None if slot is None else self._lay(job, slot)
+        laid()
         if slot is None:
             return False
-        try:
-            extent = self._slots[slot].write(job.frame.image, pickle.dumps(tuple(Words.of(job))))
-        except OSError as error:
-            log.warning("part %s: no memory for its frame: %s", job.frame.part_id, error)
-            extent = None
         with self._lock:
             if extent is not None and self._hand_over(job, slot, Order(next(self._numbers), slot, extent)):
                 return True
@@ -209,6 +210,14 @@ class EngineRoom:
         else:
             with self._lock:
                 self._dismiss(process, message.why)  # at once: a device that is lost can hang its end, too
+
+    def _lay(self, job: Job, slot: int) -> Extent | None:
+        """Into its slot; None when that cannot grow to the frame."""
+        try:
+            return self._slots[slot].write(job.frame.image, pickle.dumps(tuple(Words.of(job))))
+        except OSError as error:
+            log.warning("part %s: no memory for its frame: %s", job.frame.part_id, error)
+            return None
 
     def _hand_over(self, job: Job, slot: int, order: Order) -> bool:
         """Under the lock: the order is with the process, and the job counts as with it."""
