@@ -2,7 +2,8 @@
 
 The line is a process of its own, and so is its engine; this process is the controller, which reads every `--poll-ms`. A part's
 `added` is its time from the trigger (taken by the decision loop) to the result on the wire, less the engine's own time for
-the same part. `to controller` begins with the controller's write and ends with the read that shows the result.
+the same part; `bare hops` are the hand-overs between threads and processes in it, alone and with nothing to do. `to
+controller` begins with the controller's write and ends with the read that shows the result.
 
     python tests/benchmarks/trigger_to_bit.py [--bundle BUNDLE] [--stations 4] --out FILE.json
 """
@@ -20,6 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from bare_hops import hops_ms
 from machine import machine
 
 from lineproof.core.station import Outcome
@@ -169,6 +171,7 @@ def serve(options: argparse.Namespace) -> None:
     sys.stdin.readline()
     conductor.stop()
     thread.join()
+    floor = hops_ms()
     latency, engine = np.array(watch.latency_ms), np.array(watch.engine_ms)
     to_exposure, to_engine = np.array(watch.to_exposure_ms), np.array(watch.to_engine_ms)
     own = {
@@ -181,6 +184,7 @@ def serve(options: argparse.Namespace) -> None:
             "engine to wire": spread(latency - engine - to_exposure - to_engine),
         },
         "added_mean_ms": round(float((latency - engine).mean()), 3),
+        "bare_hops_ms": spread(floor),
         "engine_restarts": conductor.room.restarts,
     }
     say(json.dumps(own))
