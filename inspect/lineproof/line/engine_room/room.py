@@ -1,6 +1,7 @@
 """The engine room: one supervised process, shared by the stations of a line.
 
-    decision loop      submit, abandon, supervise; none of them waits
+    cameras' threads   submit, which never waits
+    decision loop      abandon, supervise, which never wait either
     room thread        starts the process, hears it, tells `heard`, replaces it within the budget
     engine process     `child.live`
 
