@@ -22,7 +22,7 @@ ABLATIONS = {"NEU-DET": "ablation_neu_2026-11-27.json", "Magnetic tile": "ablati
 FULL = ("neu_full_2026-11-26.json", "neu_full_2026-11-27.json")
 LADDER, RAY = "ladder_tile_2026-11-27.json", "ladder_tile_2026-11-26.json"
 FEATURES = "features_tile_2026-11-27.json"
-NOISE, CURVE, SPEED = "label_noise_neu_2026-11-27.jsonl", "curve_neu_2026-11-26.json", "epoch_speed_neu_2026-11-26.json"
+NOISE, CURVE, SPEED = "label_noise_neu_2026-11-27.jsonl", "curve_neu_2026-11-26.json", "epoch_speed_neu_2026-11-27.json"
 SCORES = {"map50": "mAP50", "map50_95": "mAP50-95", "mask_map50": "masks mAP50", "mask_map50_95": "masks mAP50-95"}
 Rows = list[dict[str, Any]]
 
