@@ -25,6 +25,8 @@ def hops_ms(rounds: int = 2000) -> list[float]:
     process.start()
     taken.close()
     given.close()
+    orders.send_bytes(b"up?")
+    answers.recv_bytes()  # a process that still starts is no hand-over
     inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     wanted, changed = [False], threading.Condition()
 
