@@ -83,7 +83,7 @@ def room_with(inbox: queue.SimpleQueue[tuple[int, RoomEvent]], *, reads: bool, m
 def latency(wh: tuple[int, int], calls: int, *, reads: bool) -> dict[str, object]:
     """Milliseconds of a call both ways, and what the room adds to the same call beside it."""
     inbox: queue.SimpleQueue[tuple[int, RoomEvent]] = queue.SimpleQueue()
-    room, inspector = room_with(inbox, reads=reads), build(reads=reads)
+    room, inspector = room_with(inbox, reads=reads), build(reads=reads)[0]
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (wh[1], wh[0], 3), np.uint8) for _ in range(8)]
     rows = []
