@@ -25,6 +25,7 @@ check: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/benchmarks/mypy.ini tests/benchmarks/*.py
 	$(BIN)/lint-imports
 
 format: $(VENV)/.ready

@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from camera_rig import WH, VirtualCamera, exposed_ns
@@ -275,7 +276,7 @@ def main() -> None:
     """Load, say so, then run as told."""
     loop_name, model, size, images, provider = sys.argv[1:]
     ring = mosaics(Path(images), WH, RING)
-    loop = LOOPS[loop_name](model, int(size), provider)
+    loop: Any = LOOPS[loop_name](model, int(size), provider)
     answer({"ready": True})
     for order in sys.stdin:
         asked = json.loads(order)

@@ -14,6 +14,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from machine import machine
@@ -147,7 +148,7 @@ def speed() -> dict[str, float]:
     return seconds
 
 
-def table(result: dict[str, object]) -> list[str]:
+def table(result: dict[str, Any]) -> list[str]:
     intervals, columns = result["intervals"], (*HELD, *(f"resampled, {method}" for method in RESAMPLED))
     lines = [f"{'nominal 95 %, coverage':<30}{'lowest of all':>14}{'at rate':>9}" + rates("300 trials:")]
     for name, row in intervals.items():

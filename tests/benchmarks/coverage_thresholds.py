@@ -15,6 +15,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from machine import machine
@@ -166,7 +167,7 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=2000, help="calibrations of each kind")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     options = parser.parse_args()
-    facts = {"machine": machine(), "confidence": CONFIDENCE, "rows": []}
+    facts: dict[str, Any] = {"machine": machine(), "confidence": CONFIDENCE, "rows": []}
     heads = ("LTT answers", "violated", "CRC answers", "mean/target", "naive violated")
     say(f"{'calibration':<38}{'bad':>6}{'target':>8}" + "".join(f"{head:>16}" for head in heads))
     for case in CASES:

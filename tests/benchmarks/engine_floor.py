@@ -58,7 +58,7 @@ CASES = {
     "det640x384": Case("detect", (640, 384), square=(640, 640)),
 }
 
-# What issue 3 asks for: case, row → ratio by threads.
+# Aims: case, row → ratio by threads.
 AIMS: dict[tuple[str, str], dict[int, float]] = {
     ("det640", "lineproof, cpu"): {1: 0.93, 2: 0.90},
     ("det320", "lineproof, cpu"): {1: 0.94, 2: 0.93},
@@ -73,7 +73,7 @@ AIMS: dict[tuple[str, str], dict[int, float]] = {
 def main() -> None:
     """Every case in turn; one JSON file each."""
     asked = _arguments()
-    sources = {"detect": asked.detect, "segment": asked.segment}
+    sources: dict[str, tuple[Path, Path] | None] = {"detect": asked.detect, "segment": asked.segment}
     int8 = dict(pair.split("=", 1) for pair in asked.int8)
     settings = RaceSettings(rounds=asked.rounds, calls=asked.calls)
     for name in asked.cases.split(","):

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -221,7 +222,7 @@ def stages(engine: OnnxEngine, frames: list[Image]) -> dict[str, float]:
 
 def device_run(engine: OnnxEngine, spec: EngineSpec, batch: int) -> Callable[[], None]:
     """The bare run on buffers that lie on the device: no copy, no letterbox, no decoding."""
-    session = engine._session
+    session: Any = engine._session
     width, height = spec.input_wh
     shape = (batch, height, width, spec.channels)
     session.run(np.zeros(shape, np.uint8))

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import time
+from typing import Any
 
 from asyncua import Client, ua
 
@@ -38,11 +39,11 @@ class Controller:
         """A line in one write, so that lines of two processes do not mix."""
         tell(self.number, *words)
 
-    def node(self, path: str) -> object:
+    def node(self, path: str) -> Any:
         """Of the station."""
         return self.client.get_node(ua.NodeId(f"{STATION}/{path}", self.index))
 
-    def datachange_notification(self, node: object, value: object, data: object) -> None:
+    def datachange_notification(self, node: Any, value: object, data: object) -> None:
         """asyncua calls this for each change."""
         del data
         if str(node.nodeid.Identifier).endswith("Ready"):

@@ -24,6 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 PRELOADED = "LINEPROOF_KILL_AT"
@@ -89,7 +90,7 @@ def main() -> None:
         raise SystemExit(1)
 
 
-def told(row: dict[str, object]) -> str:
+def told(row: dict[str, Any]) -> str:
     """One line of the table."""
     ready = f", ready again in {row['ready_s']['max']:.3f} s at most" if "ready_s" in row else ""
     outcomes = ", ".join(f"{number} {name}" for name, number in row["outcomes"].items())
