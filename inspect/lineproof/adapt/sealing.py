@@ -169,6 +169,7 @@ def _manifest(
         thresholds={n: ClassThreshold(score=t.score, review_score=t.review_score) for n, t in thresholds.items()},
         score_floor=spec.score_floor,
         nms_iou=spec.nms_iou,
+        boxes_averaged=spec.averaged,
         max_detections=spec.max_detections,
         base=record.base,
         dataset=DatasetCard(name=dataset.root.name, content_hash=dataset.content_hash, counts=_counts(dataset)),

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from ultralytics.data.augment import LetterBox
 from ultralytics.nn.tasks import BaseModel
+from ultralytics.utils.metrics import box_iou
 from ultralytics.utils.nms import non_max_suppression
-from ultralytics.utils.ops import process_mask_native, scale_boxes
+from ultralytics.utils.ops import process_mask_native, scale_boxes, xywh2xyxy
 
 from lineproof.core import BoxMask, Detections, Image
 from lineproof.core.tile_merge import merge_tiles
+from lineproof.engine.nms import BLOCK
 from lineproof.engine.spec import EngineSpec
 
 
@@ -57,6 +59,23 @@ class TrainedModel:
             max_det=self.spec.max_detections,
             nc=len(self.spec.classes),
         )[0]
+        return self._averaged(prediction[0], found) if self.spec.averaged else found
+
+    def _averaged(self, prediction: Tensor, found: Tensor) -> Tensor:
+        """Boxes at the mean of all that overlap them, weighted by score and by the overlap beyond the suppression's."""
+        scores = prediction[4 : 4 + len(self.spec.classes)]
+        flat = torch.where(scores > self.spec.score_floor, scores, 0).flatten()
+        strongest = flat.topk(min(BLOCK, len(flat)))
+        kinds, anchors = strongest.indices // scores.shape[1], strongest.indices % scores.shape[1]
+        boxes = xywh2xyxy(prediction[:4].T)[anchors]
+        for row in found:
+            votes = (
+                (box_iou(row[None, :4], boxes)[0] - self.spec.nms_iou).clamp(min=0)
+                * strongest.values
+                * (kinds == row[5])
+            )
+            if votes.sum() > 0:
+                row[:4] = (votes[:, None] * boxes).sum(0) / votes.sum()
         return found
 
 

@@ -31,7 +31,9 @@ def _lines(bundle: Bundle) -> Iterator[tuple[str, str]]:
         yield "kept from", f"{manifest.score_floor:g}, each class for itself"
         yield "heat maps", "yes" if manifest.outputs == "probabilities+heat" else "no"
     else:
-        yield "kept above", f"{manifest.score_floor:g}, overlap {manifest.nms_iou:g}, at most {manifest.max_detections}"
+        averaged = ", boxes averaged" if manifest.boxes_averaged else ""
+        kept = f"{manifest.score_floor:g}, overlap {manifest.nms_iou:g}{averaged}, at most {manifest.max_detections}"
+        yield "kept above", kept
     if manifest.base is not None:
         transferred = f", {manifest.base.transferred} tensors transferred" if manifest.base.transferred else ""
         yield "base", f"{manifest.base.name} ({manifest.base.licence}){transferred}"

@@ -142,6 +142,10 @@ class Manifest(StrictModel):
     )
     score_floor: Score = Field(description="the engine keeps what is above; the rules decide")
     nms_iou: Score = Field(description="boxes of one class that overlap more are one; classifier: 1")
+    boxes_averaged: bool = Field(
+        default=False,
+        description="a box lies where all say that overlap it more, by score and overlap; else the surest",
+    )
     max_detections: int = Field(ge=1, le=10_000, description="the surest ones kept of one image; classifier: all")
     base: BaseWeights | None = Field(default=None, description="the pretrained weights")
     dataset: DatasetCard | None = Field(default=None, description="the training data")

@@ -18,7 +18,7 @@ MAX_BATCH = 128
 MAX_INSTANCES = 64
 
 _TYPES = {"uint8": "TYPE_UINT8", "float16": "TYPE_FP16", "float32": "TYPE_FP32"}
-_OF_BOXES = ("lineproof.nms_iou", "lineproof.max_detections", "lineproof.strides")
+_OF_BOXES = ("lineproof.nms_iou", "lineproof.boxes_averaged", "lineproof.max_detections", "lineproof.strides")
 _TENSORRT_PRECISION = {"fp32": "FP32", "bf16": "FP32", "fp16": "FP16", "int8": "INT8"}  # a bf16 bundle holds fp32
 
 
@@ -162,6 +162,7 @@ def _facts(bundle: Bundle) -> dict[str, str]:
         "lineproof.thresholds": json.dumps(thresholds, ensure_ascii=False),  # class: [score, review_score]
         "lineproof.score_floor": f"{manifest.score_floor:g}",
         "lineproof.nms_iou": f"{manifest.nms_iou:g}",
+        "lineproof.boxes_averaged": str(manifest.boxes_averaged).lower(),
         "lineproof.max_detections": str(manifest.max_detections),
         "lineproof.layout": manifest.input.layout,
         "lineproof.pad_value": str(manifest.input.pad_value),

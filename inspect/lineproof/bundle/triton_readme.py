@@ -25,6 +25,10 @@ _PROBABILITIES = """\
 * `probabilities (N, classes)`: 0 to 1, each class for itself; they do not add up to 1, and a good part has none.
 * A class from the floor on is a detection whose box is the whole frame.
 """
+_AVERAGED = """\
+* A box that stays moves: to the mean of all boxes of its class that overlap it by more than that IoU (itself included),
+  each weighted with its score · (IoU with it − that IoU).
+"""
 _HEAT = """\
 * `heat (N, classes, h, w)` covers the whole input: what of it speaks for (above 0) or against a class. No decision needs it;
   a request that names `probabilities` as its only output does not move it over the network.
@@ -119,7 +123,8 @@ def _decode(manifest: Manifest) -> str:
         + (_ROWS if manifest.outputs == "rows" else _MAPS)
         + f"* Score floor {manifest.score_floor:g}. Per class, suppress boxes that overlap a surer one by more than IoU "
         f"{manifest.nms_iou:g}; keep the surest {manifest.max_detections}.\n"
-        "* Back to the frame: x = (x_input − left) · w / w', y = (y_input − top) · h / h'; cut to the frame.\n"
+        + (_AVERAGED if manifest.boxes_averaged else "")
+        + "* Back to the frame: x = (x_input − left) · w / w', y = (y_input − top) · h / h'; cut to the frame.\n"
     )
     if manifest.task == "segment":
         text += (

@@ -1,4 +1,4 @@
-"""Non-maximum suppression per class: of boxes that overlap too much, the surest stays."""
+"""Non-maximum suppression per class: of boxes that overlap too much, the surest stays, at the place that all of them say."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from lineproof.engine.decode import Candidates
 
 # Suppressing within blocks of the surest first bounds the pairwise work: 30,000 candidates cost what 30 blocks cost.
 BLOCK = 1024
+_LEAST = np.float32(np.finfo(np.float32).tiny)  # a box without area overlaps nothing, not even itself
 
 
 def suppress(candidates: Candidates, *, iou: float, limit: int) -> NDArray[np.intp]:
@@ -26,6 +27,21 @@ def suppress(candidates: Candidates, *, iou: float, limit: int) -> NDArray[np.in
         if len(kept) >= limit:
             break
     return kept[:limit]
+
+
+def average(candidates: Candidates, rows: NDArray[np.intp], *, iou: float) -> NDArray[np.float32]:
+    """Where the boxes `(n, 4)` of these rows lie by all candidates of their class that overlap them by more than `iou`.
+
+    Each counts with its score times the overlap beyond `iou`, so nothing jumps where one comes to count at all. Defects
+    have no sharp ends, and the surest box is not the best placed one (box voting: Gidaris and Komodakis, 2015).
+    """
+    order = np.argsort(-candidates.score, kind="stable")[:BLOCK]  # the rest weighs nothing
+    own, voters = candidates.take(rows), candidates.take(order)
+    weight = np.maximum(box_iou(own.xyxy, voters.xyxy) - np.float32(iou), 0) * voters.score
+    weight *= own.class_id[:, None] == voters.class_id[None, :]
+    total = weight.sum(axis=1, keepdims=True)
+    placed: NDArray[np.float32] = np.where(total > 0, weight @ voters.xyxy / np.maximum(total, _LEAST), own.xyxy)
+    return placed
 
 
 def _suppress_block(block: Candidates, iou: float) -> NDArray[np.intp]:

@@ -24,7 +24,7 @@ from lineproof.engine.head import head_of
 from lineproof.engine.heat import check_gives_heat, heat_by_class
 from lineproof.engine.letterbox import Fit, Letterbox
 from lineproof.engine.masks import cut_masks
-from lineproof.engine.nms import suppress
+from lineproof.engine.nms import average, suppress
 from lineproof.engine.providers import GPU_PROVIDERS, open_session
 from lineproof.engine.sessions.engine_cache import EngineCache
 from lineproof.engine.sessions.session import OpenSession, SessionWish
@@ -285,7 +285,10 @@ class OnnxEngine:
                 f"more than {limit} detections with a score of {self.spec.decisive_score:g} or more",
                 hint="the image is not what the model knows, or max_detections is too low",
             )
-        return candidates.take(rows[:limit])
+        found = candidates.take(rows[:limit])
+        if self.spec.averaged and len(found):
+            return replace(found, xyxy=average(candidates, rows[:limit], iou=self.spec.nms_iou))
+        return found
 
 
 def _check_image(image: Image) -> None:
