@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lineproof.adapt.trained_model import TrainedModel
 from lineproof.bundle.manifest import ParityReport
 from lineproof.core import Detections, Image
-from lineproof.core.boxes import box_iou
 from lineproof.core.decode import read_image
 from lineproof.core.masks import mask_iou
 from lineproof.core.threshold import Threshold
@@ -27,12 +26,6 @@ from lineproof.rules.tolerance import Rules
 
 Progress = Callable[[int, int], None]  # images done, images in all
 
-# The two sides round differently (one offsets boxes by class in float32): a pair whose overlap is this near to the
-# suppression limit may be kept as two by one side and as one by the other.
-_NMS_TIE_IOU = 0.005
-# Suppression sees boxes before they are cut at the frame's edge, which moves their overlap: 0.656 of what was cut had been
-# a tie at 0.6 on steel strip.
-_CUT_TIE_IOU = 0.08
 _SAME_IOU = 0.99  # of what one engine found twice: in batches of another size its last digits may differ
 
 
@@ -107,9 +100,9 @@ def check_parity(
     for index, path in enumerate(images):
         pixels = read_image(path)
         if trained.spec.tiles is None:
-            gate.compare(
-                path.name, trained.detect(pixels), engine.detect(pixels)[0], (pixels.shape[1], pixels.shape[0])
-            )
+            frame_wh = pixels.shape[1], pixels.shape[0]
+            ties = Ties(trained, pixels, gate.tolerance.box_px)
+            gate.compare(path.name, trained.detect(pixels), engine.detect(pixels)[0], ties, frame_wh)
         else:
             _compare_tiled(gate, path.name, pixels, engine, trained, trained.spec.tiles)
         if progress is not None:
@@ -127,7 +120,9 @@ def _compare_tiled(
     for tile in tiles:
         cut = np.ascontiguousarray(tile.cut(pixels))  # a frame of one tile
         expected, got = trained.detect(cut), engine.detect(cut)[0]
-        gate.compare_found(f"{name}, tile at {tile.left},{tile.top}", expected, got, tile.wh)
+        gate.compare_found(
+            f"{name}, tile at {tile.left},{tile.top}", expected, got, Ties(trained, cut, gate.tolerance.box_px), tile.wh
+        )
         ours.append(tile.to_frame(expected))
         theirs.append(tile.to_frame(got))
     runtime, _ = engine.detect(pixels)
@@ -137,31 +132,64 @@ def _compare_tiled(
     gate.compare_decisions(name, expected, runtime)
 
 
+class Ties:
+    """What the trained model would find on an image with another limit of suppression; asked only where something differs."""
+
+    def __init__(self, trained: TrainedModel, image: Image, box_px: float) -> None:
+        """`box_px`: how far apart one box may lie on the two sides."""
+        self._trained = trained
+        self._image = image
+        self._box_px = box_px
+
+    @cached_property
+    def _ways(self) -> tuple[Detections, Detections]:
+        return self._trained.ways(self._image)
+
+    def may_lack(self, found: Detections, row: int) -> bool:
+        """One of the two ways does not have it."""
+        return not all(self._has(way, found, row) for way in self._ways)
+
+    def may_have(self, found: Detections, row: int) -> bool:
+        """One of the two ways has it."""
+        return any(self._has(way, found, row) for way in self._ways)
+
+    def _has(self, way: Detections, found: Detections, row: int) -> bool:
+        apart_px = np.abs(way.xyxy - found.xyxy[row]).max(axis=1, initial=0)
+        return bool(((apart_px <= self._box_px) & (way.class_id == found.class_id[row])).any())
+
+
 class _Gate:
     """Compares image by image and keeps the tally."""
 
     def __init__(self, tolerance: ParityTolerance, limits: tuple[Limit, ...], spec: EngineSpec) -> None:
-        self._tolerance = tolerance
+        self.tolerance = tolerance
         self._limits = limits
         self._review = np.array([limit.review_score for limit in limits], np.float32)
-        self._nms_iou = spec.nms_iou
         self._input_wh = spec.input_wh
         self._frame_wh = (0, 0)
         self._tally = _Tally()
 
-    def compare(self, name: str, trained: Detections, runtime: Detections, frame_wh: tuple[int, int]) -> None:
+    def compare(
+        self, name: str, trained: Detections, runtime: Detections, ties: Ties, frame_wh: tuple[int, int]
+    ) -> None:
         """Add one image to the tally."""
-        self.compare_found(name, trained, runtime, frame_wh)
+        self.compare_found(name, trained, runtime, ties, frame_wh)
         self.compare_decisions(name, trained, runtime)
 
-    def compare_found(self, name: str, trained: Detections, runtime: Detections, frame_wh: tuple[int, int]) -> None:
+    def compare_found(
+        self, name: str, trained: Detections, runtime: Detections, ties: Ties, frame_wh: tuple[int, int]
+    ) -> None:
         """Every detection of a frame, or of a tile as its own frame, with its partner."""
         self._frame_wh = frame_wh
         pairs = pair_detections(trained, runtime, min_iou=0.5)
         for row, partner in pairs:
-            self._pair(name, trained, row, runtime, partner)
-        self._tally.trained_alone += self._alone(name, "lost", trained, runtime, {row for row, _ in pairs})
-        self._tally.runtime_alone += self._alone(name, "invented", runtime, trained, {row for _, row in pairs})
+            self._pair(name, trained, row, runtime, partner, ties)
+        lost = sorted(set(range(len(trained))) - {row for row, _ in pairs})
+        invented = sorted(set(range(len(runtime))) - {row for _, row in pairs})
+        self._tally.trained_alone += self._alone(name, "lost", trained, [(r, ties.may_lack(trained, r)) for r in lost])
+        self._tally.runtime_alone += self._alone(
+            name, "invented", runtime, [(row, ties.may_have(runtime, row)) for row in invented]
+        )
 
     def compare_put_together(self, name: str, own: Detections, runtime: Detections) -> None:
         """The engine's answer for a frame must be that of its own tiles, put together as training defines it."""
@@ -195,10 +223,10 @@ class _Gate:
             )
         return report
 
-    def _pair(self, name: str, trained: Detections, row: int, runtime: Detections, partner: int) -> None:
-        tally, tolerance = self._tally, self._tolerance
+    def _pair(self, name: str, trained: Detections, row: int, runtime: Detections, partner: int, ties: Ties) -> None:
+        tally, tolerance = self._tally, self.tolerance
         box_px = float(np.abs(trained.xyxy[row] - runtime.xyxy[partner]).max())
-        if box_px > tolerance.box_px and self._is_tie(trained, row, runtime):
+        if box_px > tolerance.box_px and ties.may_lack(trained, row) and ties.may_have(runtime, partner):
             # The engine suppressed this one and kept a neighbour that it would have suppressed: two survivors of one
             # tie, not one detection that moved.
             tally.nms_ties += 1
@@ -228,10 +256,10 @@ class _Gate:
         every, decisive = self._tally.mask_ious, self._tally.decisive_ious
         mean = float(np.mean(every)) if every else 1.0
         middle = float(np.median(decisive)) if decisive else mean
-        if max(mean, middle) < self._tolerance.mask_iou:
+        if max(mean, middle) < self.tolerance.mask_iou:
             self._tally.problems.append(
                 f"masks overlap by {mean:.3f} on average, by {middle:.3f} in the middle of those that decide, "
-                f"needed {self._tolerance.mask_iou}"
+                f"needed {self.tolerance.mask_iou}"
             )
 
     def _spans_a_cell(self, found: Detections, row: int) -> bool:
@@ -240,30 +268,17 @@ class _Gate:
         gain = min(size / frame for size, frame in zip(self._input_wh, self._frame_wh, strict=True))
         return bool(min(x2 - x1, y2 - y1) * gain >= MASK_CELL_PX)
 
-    def _alone(self, name: str, what: str, here: Detections, there: Detections, paired: set[int]) -> int:
-        """Detections of one side without a partner; suppression ties are counted apart."""
+    def _alone(self, name: str, what: str, found: Detections, lone: Sequence[tuple[int, bool]]) -> int:
+        """Detections of one side without a partner, each with whether it is a tie; ties are counted apart."""
         alone = 0
-        for row in sorted(set(range(len(here))) - paired):
-            if self._is_tie(here, row, there):
+        for row, tied in lone:
+            if tied:
                 self._tally.nms_ties += 1
                 continue
             alone += 1
-            if self._counts(here)[row]:
-                self._tally.problems.append(f"{name}: the engine {what} a detection of score {here.score[row]:.3f}")
+            if self._counts(found)[row]:
+                self._tally.problems.append(f"{name}: the engine {what} a detection of score {found.score[row]:.3f}")
         return alone
-
-    def _is_tie(self, here: Detections, row: int, there: Detections) -> bool:
-        box = here.xyxy[row : row + 1]
-        cut = self._cut(there.xyxy) | self._cut(box)
-        overlap = box_iou(box, there.xyxy)[0]
-        near = np.abs(overlap - self._nms_iou) < np.where(cut, _CUT_TIE_IOU, _NMS_TIE_IOU)
-        return bool((near & (there.class_id == here.class_id[row])).any())
-
-    def _cut(self, xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Which boxes end at the frame's edge."""
-        low, high = xyxy[:, :2] <= 0, xyxy[:, 2:] >= np.array(self._frame_wh)
-        cut: NDArray[np.bool_] = np.any(low | high, axis=1)
-        return cut
 
     def _counts(self, detections: Detections) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Which detections can reject a part."""

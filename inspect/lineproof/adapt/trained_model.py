@@ -19,6 +19,10 @@ from lineproof.core.tile_merge import merge_tiles
 from lineproof.engine.nms import BLOCK
 from lineproof.engine.spec import EngineSpec
 
+# The two sides round differently (one offsets boxes by class in float32): a pair whose overlap is this near to the
+# suppression limit may be kept as two by one side and as one by the other.
+_TIE_IOU = 0.005
+
 
 class TrainedModel:
     """What the engine is compared with; runs on the CPU in float32, on a copy of the network."""
@@ -29,32 +33,37 @@ class TrainedModel:
         width, height = spec.input_wh
         self._letterbox = LetterBox((height, width), auto=spec.dynamic, stride=32, padding_value=spec.pad_value)
 
+    def ways(self, image: Image) -> tuple[Detections, Detections]:
+        """The same of a whole image, were the limit of suppression a hair lower, and a hair higher: what differs is a tie."""
+        low, high = (self._detect_whole(image, self.spec.nms_iou + step) for step in (-_TIE_IOU, _TIE_IOU))
+        return low, high
+
     def detect(self, image: Image) -> Detections:
         """Detections of an `(H, W, 3)` uint8 BGR image in its own pixels, put together from tiles where it has them."""
         tiling = self.spec.tiles
         if tiling is None:
-            return self._detect_whole(image)
+            return self._detect_whole(image, self.spec.nms_iou)
         tiles = tiling.grid((image.shape[1], image.shape[0]))
-        found = [tile.to_frame(self._detect_whole(tile.cut(image))) for tile in tiles]
+        found = [tile.to_frame(self._detect_whole(tile.cut(image), self.spec.nms_iou)) for tile in tiles]
         return merge_tiles(found, tiles, tiling, self.spec.nms_iou)[: self.spec.max_detections]
 
-    def _detect_whole(self, image: Image) -> Detections:
+    def _detect_whole(self, image: Image, nms_iou: float) -> Detections:
         input_rgb = np.ascontiguousarray(self._letterbox(image=image)[..., ::-1].transpose(2, 0, 1))
         batch = torch.from_numpy(input_rgb)[None].float() / 255
         with torch.inference_mode():
             output = self._model(batch)[0]
             prediction, prototypes = output if self.spec.task == "segment" else (output, None)
-            found = self._suppressed(prediction)
+            found = self._suppressed(prediction, nms_iou)
             input_hw, frame_hw = batch.shape[2:], image.shape[:2]
             xyxy = scale_boxes(input_hw, found[:, :4].clone(), frame_hw)
             masks = None if prototypes is None else _masks(prototypes[0], found[:, 6:], xyxy, frame_hw)
         return Detections(xyxy.numpy(), found[:, 4].numpy(), found[:, 5].numpy().astype(np.int32), masks)
 
-    def _suppressed(self, prediction: Tensor) -> Tensor:
+    def _suppressed(self, prediction: Tensor, nms_iou: float) -> Tensor:
         found: Tensor = non_max_suppression(
             prediction,
             conf_thres=self.spec.score_floor,
-            iou_thres=self.spec.nms_iou,
+            iou_thres=nms_iou,
             multi_label=True,
             max_det=self.spec.max_detections,
             nc=len(self.spec.classes),
