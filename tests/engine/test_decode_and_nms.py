@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lineproof.core.boxes import box_iou
 from lineproof.engine import nms
 from lineproof.engine.decode import Candidates, find_candidates
-from lineproof.engine.nms import suppress
+from lineproof.engine.nms import average, suppress
 from lineproof.errors import EngineError
 
 
@@ -100,3 +100,58 @@ def test_the_same_box_stays_once_per_class():
     xyxy = np.tile(np.array([[0, 0, 10, 10]], np.float32), (4, 1))
     found = Candidates(xyxy, np.array([0.9, 0.8, 0.7, 0.6], np.float32), np.array([0, 1, 0, 1]), np.arange(4))
     assert suppress(found, iou=0.5, limit=10).tolist() == [0, 1]
+
+
+def mean_of_voters(found: Candidates, row: int, iou: float) -> np.ndarray:
+    """Where one box lies, voter by voter."""
+    total, place = 0.0, np.zeros(4)
+    for voter in range(len(found)):
+        overlap = float(box_iou(found.xyxy[[row]], found.xyxy[[voter]])[0, 0])
+        if found.class_id[voter] == found.class_id[row] and overlap > iou:
+            vote = float(found.score[voter]) * (overlap - iou)
+            total += vote
+            place += vote * found.xyxy[voter]
+    return place / total
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 120), st.integers(0, 2**31), st.integers(1, 4), st.sampled_from([0.3, 0.5, 0.7]))
+def test_a_box_lies_at_the_mean_of_those_that_it_stands_for(count, seed, classes, iou):
+    found = candidates(count, seed, classes)
+    rows = suppress(found, iou=iou, limit=300)
+    placed = average(found, rows, iou=iou)
+    assert placed.dtype == np.float32
+    np.testing.assert_allclose(placed, [mean_of_voters(found, row, iou) for row in rows], atol=2e-4)
+
+
+def pair(second: list[float], class_id: int = 0) -> Candidates:
+    """A sure box of class 0, 100 px wide, and another."""
+    xyxy = np.array([[0, 0, 100, 100], second], np.float32)
+    return Candidates(xyxy, np.array([0.8, 0.4], np.float32), np.array([0, class_id]), np.arange(2))
+
+
+def first_placed(found: Candidates) -> list[float]:
+    return average(found, np.array([0]), iou=0.5)[0].tolist()
+
+
+def test_half_as_sure_and_less_alike_counts_less():
+    """It overlaps by 0.8: a vote of 0.4 · 0.3 against 0.8 · 0.5."""
+    assert first_placed(pair([0, 0, 80, 100])) == pytest.approx([0, 0, 100 - 20 * 0.12 / 0.52, 100], abs=1e-4)
+
+
+@pytest.mark.parametrize("other", [pair([0, 0, 80, 100], class_id=1), pair([60, 0, 160, 100]), pair([300, 0, 400, 9])])
+def test_another_defect_does_not_move_it(other):
+    assert first_placed(other) == [0, 0, 100, 100]
+
+
+def test_nothing_jumps_where_a_box_comes_to_count():
+    """One overlaps by a hair less than the half, the other by a hair more."""
+    assert first_placed(pair([0, 0, 49.99, 100])) == [0, 0, 100, 100]
+    assert first_placed(pair([0, 0, 50.01, 100])) == pytest.approx([0, 0, 100, 100], abs=0.01)
+
+
+def test_a_box_without_area_and_no_box_at_all_stay():
+    found = pair([0, 0, 80, 100])
+    found.xyxy[0] = [5, 5, 5, 5]
+    assert first_placed(found) == [5, 5, 5, 5]
+    assert average(found, np.array([], np.intp), iou=0.5).shape == (0, 4)

@@ -24,6 +24,9 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, val, test, or all")] = "test",
     line: Annotated[Path | None, typer.Option(help="a line file whose rules decide; default: the bundle's own")] = None,
     provider: Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt")] = "auto",
+    score_floor: Annotated[
+        float | None, typer.Option(min=0, max=1, help="count less sure detections, too: published mAP does from 0.001 on")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="also write the figures to this JSON file")] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -55,6 +58,8 @@ def evaluate(
     else:
         samples = align_classes(samples_of(data, split), data.classes, sealed.manifest.classes)
     engine = ready_engine(sealed, limits, provider)
+    if score_floor is not None:
+        engine.keep_from(score_floor)
     found = detect_all(engine, tracked(samples, "inspecting"))
     classes = sealed.manifest.classes
     result: Evaluation | ImageEvaluation
@@ -68,6 +73,7 @@ def evaluate(
         "bundle": sealed.digest,
         "dataset": data.content_hash,
         "split": split,
+        "score_floor": engine.spec.score_floor,
         **result.as_dict(),
     }
     if out is not None:

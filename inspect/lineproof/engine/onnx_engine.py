@@ -30,7 +30,7 @@ from lineproof.engine.sessions.engine_cache import EngineCache
 from lineproof.engine.sessions.session import OpenSession, SessionWish
 from lineproof.engine.spec import EngineSpec
 from lineproof.engine.tiling import detect_tiled
-from lineproof.errors import EngineError
+from lineproof.errors import EngineError, SettingsError
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -147,6 +147,15 @@ class OnnxEngine:
             (width, height), (overlap, _) = self.spec.tiles.slice_wh, self.spec.tiles.overlap_wh
             width += (self.max_batch - 1) * (width - overlap)
         self.detect(np.full((height, width, 3), self.spec.pad_value, np.uint8))
+
+    def keep_from(self, score_floor: float) -> None:
+        """Keep less sure detections, too, than the bundle does: for measuring, as no decision looks at them."""
+        if not 0 <= score_floor <= self.spec.score_floor:
+            raise SettingsError(
+                f"a score floor of {score_floor:g} lies above the bundle's own, {self.spec.score_floor:g}",
+                hint="use a lower one: published mAP counts from 0.001 on",
+            )
+        self.spec = replace(self.spec, score_floor=score_floor)
 
     def detect(self, image: Image) -> tuple[Detections, StageTimes]:
         """Detections of an `(H, W, 3)` uint8 BGR image in its own pixels, surest first.
