@@ -45,6 +45,7 @@ class Exported:
     strides: tuple[int, ...] = (8, 16, 32)
     precision: Precision = "fp32"
     tiles: Tiling | None = None  # how the network's training images were cut
+    averaged: bool = False  # where boxes lie, see `EngineSpec`
 
     def spec(self, score_floor: float) -> EngineSpec:
         """The engine's contract for this model."""
@@ -58,6 +59,7 @@ class Exported:
             self.strides,
             self.precision,
             score_floor=score_floor,
+            averaged=self.averaged,
             tiles=self.tiles,
         )
 

@@ -16,6 +16,7 @@ from lineproof.adapt.export import Exported, export_onnx
 from lineproof.adapt.export_wish import ExportWish
 from lineproof.adapt.input_shape import all_grey, input_wh_for
 from lineproof.adapt.parity import check_parity
+from lineproof.adapt.placement import better_placed
 from lineproof.adapt.precision import at_precision
 from lineproof.adapt.probes import choose_probes
 from lineproof.adapt.progress import TrainProgress
@@ -80,10 +81,10 @@ def seal_run(
     samples = samples_of(dataset, "val")
     progress.say("exporting to ONNX")
     exported = export_trained(network, dataset, record.recipe, wish)
-    spec = exported.spec(SCORE_FLOOR)
-    engine = OnnxEngine.from_model(exported.onnx, spec, "cpu")
     progress.say(f"measuring {len(samples)} validation images through the runtime engine")
-    found = detect_all(engine, samples)
+    placed, other = better_placed(exported, samples, SCORE_FLOOR)
+    progress.say(f"{placed}; otherwise {other.ap50_95:.3f}")
+    exported, engine, found, spec = placed.exported, placed.engine, placed.found, placed.engine.spec
     thresholds = choose_thresholds([s.truth for s in samples], found, dataset.classes, SCORE_FLOOR)
     evaluation = _evaluate(samples, found, dataset.classes, thresholds)
     draw_sheet(folder.sheet, samples, found, dataset.classes, thresholds)

@@ -71,7 +71,7 @@ class TrainedModel:
         return self._averaged(prediction[0], found) if self.spec.averaged else found
 
     def _averaged(self, prediction: Tensor, found: Tensor) -> Tensor:
-        """Boxes at the mean of all that overlap them, weighted by score and by the overlap beyond the suppression's."""
+        """Boxes at the mean of all that overlap them, weighted by score and root of the overlap beyond the suppression's."""
         scores = prediction[4 : 4 + len(self.spec.classes)]
         flat = torch.where(scores > self.spec.score_floor, scores, 0).flatten()
         strongest = flat.topk(min(BLOCK, len(flat)))
@@ -79,7 +79,7 @@ class TrainedModel:
         boxes = xywh2xyxy(prediction[:4].T)[anchors]
         for row in found:
             votes = (
-                (box_iou(row[None, :4], boxes)[0] - self.spec.nms_iou).clamp(min=0)
+                (box_iou(row[None, :4], boxes)[0] - self.spec.nms_iou).clamp(min=0).sqrt()
                 * strongest.values
                 * (kinds == row[5])
             )

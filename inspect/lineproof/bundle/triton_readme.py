@@ -27,7 +27,7 @@ _PROBABILITIES = """\
 """
 _AVERAGED = """\
 * A box that stays moves: to the mean of all boxes of its class that overlap it by more than that IoU (itself included),
-  each weighted with its score · (IoU with it − that IoU).
+  each weighted with its score · √(IoU with it − that IoU).
 """
 _HEAT = """\
 * `heat (N, classes, h, w)` covers the whole input: what of it speaks for (above 0) or against a class. No decision needs it;

@@ -25,7 +25,8 @@ def evaluate(
     line: Annotated[Path | None, typer.Option(help="a line file whose rules decide; default: the bundle's own")] = None,
     provider: Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt")] = "auto",
     score_floor: Annotated[
-        float | None, typer.Option(min=0, max=1, help="count less sure detections, too: published mAP does from 0.001 on")
+        float | None,
+        typer.Option(min=0, max=1, help="count less sure detections, too: published mAP does from 0.001 on"),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="also write the figures to this JSON file")] = None,
     as_json: JsonFlag = False,

@@ -32,12 +32,12 @@ def suppress(candidates: Candidates, *, iou: float, limit: int) -> NDArray[np.in
 def average(candidates: Candidates, rows: NDArray[np.intp], *, iou: float) -> NDArray[np.float32]:
     """Where the boxes `(n, 4)` of these rows lie by all candidates of their class that overlap them by more than `iou`.
 
-    Each counts with its score times the overlap beyond `iou`, so nothing jumps where one comes to count at all. Defects
-    have no sharp ends, and the surest box is not the best placed one (box voting: Gidaris and Komodakis, 2015).
+    Each counts with its score times the square root of the overlap beyond `iou`, so nothing jumps where one comes to count
+    at all. Of a defect without sharp ends the surest box is not the best placed one (box voting: Gidaris and Komodakis, 2015).
     """
     order = np.argsort(-candidates.score, kind="stable")[:BLOCK]  # the rest weighs nothing
     own, voters = candidates.take(rows), candidates.take(order)
-    weight = np.maximum(box_iou(own.xyxy, voters.xyxy) - np.float32(iou), 0) * voters.score
+    weight = np.sqrt(np.maximum(box_iou(own.xyxy, voters.xyxy) - np.float32(iou), 0)) * voters.score
     weight *= own.class_id[:, None] == voters.class_id[None, :]
     total = weight.sum(axis=1, keepdims=True)
     placed: NDArray[np.float32] = np.where(total > 0, weight @ voters.xyxy / np.maximum(total, _LEAST), own.xyxy)
