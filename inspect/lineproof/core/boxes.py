@@ -25,10 +25,10 @@ def clip_boxes(xyxy: F32, image_wh: tuple[int, int]) -> F32:
 
 def box_iou(a: F32, b: F32) -> F32:
     """Pairwise intersection over union `(len(a), len(b))`; 0 where both boxes are empty."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    size = np.maximum(high - low, 0.0)
-    inter = size[..., 0] * size[..., 1]
+    # Side by side: an axis of two costs numpy four times as much.
+    width = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])
+    height = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
+    inter = np.maximum(width, 0) * np.maximum(height, 0)
     union = box_area(a)[:, None] + box_area(b)[None, :] - inter
     iou: F32 = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0).astype(np.float32, copy=False)
     return iou

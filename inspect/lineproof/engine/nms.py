@@ -35,8 +35,9 @@ def average(candidates: Candidates, rows: NDArray[np.intp], *, iou: float) -> ND
     Each counts with its score times the square root of the overlap beyond `iou`, so nothing jumps where one comes to count
     at all. Of a defect without sharp ends the surest box is not the best placed one (box voting: Gidaris and Komodakis, 2015).
     """
-    order = np.argsort(-candidates.score, kind="stable")[:BLOCK]  # the rest weighs nothing
-    own, voters = candidates.take(rows), candidates.take(order)
+    own, voters = candidates.take(rows), candidates
+    if len(candidates) > BLOCK:  # the rest weighs nothing
+        voters = candidates.take(np.argsort(-candidates.score, kind="stable")[:BLOCK])
     weight = np.sqrt(np.maximum(box_iou(own.xyxy, voters.xyxy) - np.float32(iou), 0)) * voters.score
     weight *= own.class_id[:, None] == voters.class_id[None, :]
     total = weight.sum(axis=1, keepdims=True)
