@@ -225,7 +225,9 @@ def test_each_camera_of_a_station_is_learnt_by_itself(stations, capsys):
     assert call(capsys, stations, "--station", "saw", "--frames", "20")[0] == 0
     code, out, _ = call(capsys, stations, "--station", "press", "--view", "side", "--frames", "20", "--json")
     assert code == 0
-    assert json.loads(out)["quality"]["image_wh"] == list(WH)
+    facts = json.loads(out)
+    assert facts["quality"]["image_wh"] == list(WH)
+    assert facts["camera"] == f"{facts['line']}, press side"
     text = stations.read_text("utf-8")
     assert text.startswith(STATIONS.rstrip())
     assert text.count("# >>> lineproof commission") == 1

@@ -105,12 +105,13 @@ def _write(line: Path, wish: Wish, settings: LineFile, target: Target, found: Fi
     for row in changed.splitlines():
         if row not in before:
             say(f"+ {row}")
-    files = {name: str(path) for name, path in _pictures(wish.out.with_stem(stem), settings, found).items()}
+    camera = target.of_line(settings.name)
+    files = {name: str(path) for name, path in _pictures(wish.out.with_stem(stem), camera, found).items()}
     write_text(wish.out, changed)
-    return as_dict(settings, found, target.section_in(values), {"line": str(wish.out), **files})
+    return as_dict(settings, camera, found, target.section_in(values), {"line": str(wish.out), **files})
 
 
-def _pictures(beside: Path, settings: LineFile, found: Findings) -> dict[str, Path]:
+def _pictures(beside: Path, camera: str, found: Findings) -> dict[str, Path]:
     """The template and the contact sheet, beside the line file and named after it."""
     from lineproof.cli.commission_sheet import draw_commissioned
     from lineproof.cli.commission_words import template_name
@@ -123,6 +124,6 @@ def _pictures(beside: Path, settings: LineFile, found: Findings) -> dict[str, Pa
         files["template"] = beside.with_name(template_name(found.learnt, beside.stem))
         found.learnt.template.write(files["template"])
     rejected = found.learnt.rejected
-    title = f"{settings.name}: {len(found.seen.shown) - len(rejected)} of {len(found.seen.shown)} frames learnt"
+    title = f"{camera}: {len(found.seen.shown) - len(rejected)} of {len(found.seen.shown)} frames learnt"
     write_sheet(files["sheet"], draw_commissioned(found.seen.shown, rejected, title))
     return files

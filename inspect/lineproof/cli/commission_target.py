@@ -28,6 +28,10 @@ class Target:
         """For the names of its files."""
         return f".{self.station}-{self.view}" if self.station else ""
 
+    def of_line(self, name: str) -> str:
+        """What people call it: `hall-2, press top`, or the line's name where it has one camera."""
+        return f"{name}, {self.station} {self.view}" if self.station else name
+
     def placed(self, quality: Values) -> dict[str, object]:
         """The section as it stands in the line file."""
         return {"commissioned": {self.station: {self.view: quality}}} if self.station else {"quality": quality}

@@ -48,9 +48,16 @@ def section(learnt: Learnt, before: Mapping[str, object], stem: str) -> dict[str
     return values
 
 
-def as_dict(settings: LineFile, found: Findings, quality: object, files: Mapping[str, str]) -> dict[str, object]:
+def as_dict(
+    settings: LineFile, camera: str, found: Findings, quality: object, files: Mapping[str, str]
+) -> dict[str, object]:
     """One JSON object."""
-    facts: dict[str, object] = {"line": settings.name, "files": dict(files), "notes": _notes(settings, found)}
+    facts: dict[str, object] = {
+        "line": settings.name,
+        "camera": camera,
+        "files": dict(files),
+        "notes": _notes(settings, found),
+    }
     if found.learnt is not None and found.seen is not None:
         names = [shown.name for shown in found.seen.shown]
         facts |= {
@@ -71,10 +78,10 @@ def as_dict(settings: LineFile, found: Findings, quality: object, files: Mapping
 def in_words(facts: Mapping[str, object]) -> str:
     """The same for people."""
     said = cast("Mapping[str, Any]", facts)
-    lines = [f"{said['line']}: commissioned"]
+    lines = [f"{said['camera']}: commissioned"]
     if "quality" in said:
         aside = f", {len(said['set_aside'])} set aside" if said["set_aside"] else ""
-        lines = [f"{said['line']}: {said['learnt']} of {said['frames']} frames learnt{aside}"]
+        lines = [f"{said['camera']}: {said['learnt']} of {said['frames']} frames learnt{aside}"]
         lines += [f"  set aside {name}: {why}" for name, why in said["set_aside"].items()]
         lines += [f"  refuses {name:<18} {t['refused']:>5} of {t['of']}" for name, t in said["tried"].items()]
     if "scale" in said:
