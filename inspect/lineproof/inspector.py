@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from lineproof.core import Detections, Frame, Inspection, Provenance, StageTimes, Verdict
 from lineproof.ports import Engine
@@ -26,12 +27,13 @@ class Inspector:
         detected_ns = time.monotonic_ns()
         verdict = judge(detections, self.limits)
         done_ns = time.monotonic_ns()
-        inspection = self._about(frame, verdict, detections, times)
-        return inspection.with_times(
+        times = replace(
+            times,
             wait=max(0.0, (started_ns - frame.grabbed_ns) / 1e6),
             judge=(done_ns - detected_ns) / 1e6,
             total=max(0.0, (done_ns - frame.grabbed_ns) / 1e6),
         )
+        return self._about(frame, verdict, detections, times)
 
     def faulted(self, frame: Frame, verdict: Verdict) -> Inspection:
         """The FAULT inspection of a frame that could not be inspected."""

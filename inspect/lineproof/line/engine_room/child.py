@@ -25,8 +25,9 @@ from lineproof.inspector import Inspector
 from lineproof.line.attempt import Done, Failure, attempt
 from lineproof.line.engine_room.events import Decides, Ready
 from lineproof.line.engine_room.fair_queue import FairQueue
+from lineproof.line.engine_room.report import Report
 from lineproof.line.engine_room.slots import SlotReader
-from lineproof.line.engine_room.wire import Answer, FromLine, Leaving, Order, Words, send
+from lineproof.line.engine_room.wire import Answer, Leaving, Order, Words, ordered, tell
 
 Inspectors = Mapping[int, Inspector]  # by recipe
 Build = Callable[[], Inspectors]
@@ -57,16 +58,16 @@ def _belong_to(parent_pid: int) -> None:
 def _work(build: bytes, orders: Connection, answers: Connection, slots: tuple[SlotReader, ...]) -> None:
     built = attempt(lambda: _built(build))
     if isinstance(built, Failure):
-        send(answers, Leaving(str(built)))
+        tell(answers, Leaving(str(built)))
         return
     inspectors, desk, trust = built.value, Desk(orders, slots), Trust(built.value)
     # A full collection looks at all that was ever imported: 0.5 to 0.9 s on two overloaded cores, and a part waits for it.
     gc.freeze()
     decides = {recipe: Decides(one.provenance, one.engine.classes) for recipe, one in inspectors.items()}
-    send(answers, Ready(decides))
+    tell(answers, Ready(decides))
     while True:
         for number in desk.take_in():
-            send(answers, Answer(number, None))
+            tell(answers, Answer(number, None))
         job = desk.next()
         if job is None:
             continue
@@ -74,12 +75,13 @@ def _work(build: bytes, orders: Connection, answers: Connection, slots: tuple[Sl
         inspector = inspectors[recipe]
         outcome = attempt(partial(inspector.inspect, frame))
         if isinstance(outcome, Done):
-            send(answers, Answer(number, outcome.value))
+            tell(answers, Answer(number, Report.of(outcome.value)))
             trust.succeeded(recipe, frame)
             continue
-        send(answers, Answer(number, inspector.faulted(frame, fault("engine", str(outcome)))))
+        faulted = inspector.faulted(frame, fault("engine", str(outcome)))
+        tell(answers, Answer(number, Report.of(faulted)))
         if trust.lost_after_failure():
-            send(answers, Leaving(f"{FAILURES_IN_A_ROW} runs failed one after the other: {outcome}"))
+            tell(answers, Leaving(f"{FAILURES_IN_A_ROW} runs failed one after the other: {outcome}"))
             return
 
 
@@ -136,7 +138,7 @@ class Desk:
         wait = not self._queue
         while wait or self._orders.poll(0):
             wait = False
-            message: FromLine = pickle.loads(self._orders.recv_bytes())  # noqa: S301 – from the line that started us
+            message = ordered(self._orders.recv_bytes())
             if isinstance(message, Order):
                 self._lay_down(message)
             elif self._queue.drop(message.number):
@@ -153,6 +155,6 @@ class Desk:
 
     def _lay_down(self, order: Order) -> None:
         image, packed = self._slots[order.slot].read(order.extent)
-        words = Words(*pickle.loads(packed))  # noqa: S301 – as above
+        words = Words.unpacked(packed)
         self._frames[order.number] = words.recipe, words.frame(image)
         self._queue.put(words.key, order.number, words.due_ns)

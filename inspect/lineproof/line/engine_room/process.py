@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 from collections.abc import Sequence
 from multiprocessing import get_context
 
 from lineproof.line.engine_room import child
 from lineproof.line.engine_room.slots import Slot
-from lineproof.line.engine_room.wire import FromEngine, FromLine, send
+from lineproof.line.engine_room.wire import FromEngine, FromLine, order, told
 
 # From the end of its pipes to the end of a killed process; a large one takes longer, and is then not named by its signal.
 WORDS_S = 0.02
@@ -55,7 +54,7 @@ class EngineProcess:
     def tell(self, message: FromLine) -> bool:
         """Never waits; False when the process is gone or has not listened for long."""
         try:
-            send(self._orders, message)
+            self._orders.send_bytes(order(message))
         except (BlockingIOError, BrokenPipeError):
             return False
         return True
@@ -63,10 +62,9 @@ class EngineProcess:
     def hear(self) -> FromEngine | None:
         """Wait for the next message; None when the process has ended."""
         try:
-            message: FromEngine = pickle.loads(self._answers.recv_bytes())  # noqa: S301 – from our own child
+            return told(self._answers.recv_bytes())
         except (EOFError, OSError):  # OSError: it ended in the middle of a message
             return None
-        return message
 
     @property
     def has_spoken(self) -> bool:

@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from multiprocessing import resource_tracker
 
@@ -26,9 +26,10 @@ from lineproof.core.budget import RestartBudget
 from lineproof.errors import EngineError
 from lineproof.line.attempt import Failure, attempt
 from lineproof.line.engine_room.child import Build
-from lineproof.line.engine_room.events import Done, Dropped, GivenUp, Job, Key, Lost, Ready, RoomEvent
+from lineproof.line.engine_room.events import Decides, Done, Dropped, GivenUp, Job, Key, Lost, Ready, RoomEvent
 from lineproof.line.engine_room.flights import Flights
 from lineproof.line.engine_room.process import EngineProcess
+from lineproof.line.engine_room.report import Report
 from lineproof.line.engine_room.slots import Extent, take_slots
 from lineproof.line.engine_room.wire import Abandon, Answer, FromEngine, Order, Words
 
@@ -71,6 +72,7 @@ class EngineRoom:
         self._ready = False
         self._stood = False  # at least once
         self._build = pickle.dumps(build)
+        self._recipes: Mapping[int, Decides] = {}  # of the process that is ready; the room's thread alone
         self._hung_ns = int(hung_ms * 1e6)
         self._budget = budget
         self._heard = heard
@@ -109,7 +111,7 @@ class EngineRoom:
         if slot is None:
             return False
         with self._lock:
-            if extent is not None and self._hand_over(job, slot, Order(next(self._numbers), slot, extent)):
+            if extent is not None and self._hand_over(job, slot, Order.of(next(self._numbers), slot, extent)):
                 return True
             self._flights.give_back(slot)
             return False
@@ -202,20 +204,26 @@ class EngineRoom:
             self._say("")
             with self._lock:
                 self._stood, self._ready = True, not self._closed
+            self._recipes = message.recipes
             self._heard(message)
         elif isinstance(message, Answer):
             with self._lock:
                 job = self._flights.end(message.number)
                 self._progress_ns = self._clock_ns()
-            self._heard(Dropped(job) if message.inspection is None else Done(job, message.inspection))
+            self._heard(self._ended(job, message.report))
         else:
             with self._lock:
                 self._dismiss(process, message.why)  # at once: a device that is lost can hang its end, too
 
+    def _ended(self, job: Job, report: Report | None) -> Done | Dropped:
+        if report is None:
+            return Dropped(job)
+        return Done(job, report.inspection(job.frame, self._recipes[job.recipe]))
+
     def _lay(self, job: Job, slot: int) -> Extent | None:
         """Into its slot; None when that cannot grow to the frame."""
         try:
-            return self._slots[slot].write(job.frame.image, pickle.dumps(tuple(Words.of(job))))
+            return self._slots[slot].write(job.frame.image, Words.of(job).packed())
         except OSError as error:
             log.warning("part %s: no memory for its frame: %s", job.frame.part_id, error)
             return None
