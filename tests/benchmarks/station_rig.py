@@ -141,7 +141,7 @@ def line_of(
                 name,
                 Station(Terms(**facts), session=number + 1, enabled=True),
                 Wires(wires[name], commanding, time.monotonic_ns),
-                [Eye(sight, inbox.put, room.submit)],
+                [Eye(sight, inbox, room.submit)],
                 room,
                 recorders,
                 mm_per_px={},

@@ -176,7 +176,7 @@ def _post(
         name,
         state,
         _wires(station, controllers),
-        [Eye(_sight(name, camera, station), inbox.put, room.submit) for camera in station.cameras],
+        [Eye(_sight(name, camera, station), inbox, room.submit) for camera in station.cameras],
         room,
         [] if journal is None else [journal],
         mm_per_px={number: recipe.rules.mm_per_px for number, recipe in settings.all_recipes.items()},

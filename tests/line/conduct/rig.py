@@ -105,8 +105,7 @@ class ThreadRoom:
     def start(self) -> None:
         self.thread.start()
 
-    def submit(self, job: Job, laid: Callable[[], None]) -> bool:
-        laid()
+    def submit(self, job: Job) -> bool:
         if not self.full:
             self.jobs.put(job)
         return not self.full
@@ -212,7 +211,7 @@ class Rig:
                     check,
                     bad_in_a_row,
                 )
-                eyes.append(Eye(sight, self.inbox.put, self.room.submit))
+                eyes.append(Eye(sight, self.inbox, self.room.submit))
             posts.append(
                 Post(
                     name,

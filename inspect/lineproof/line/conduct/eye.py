@@ -18,6 +18,7 @@ from lineproof.core.codes import FaultCode
 from lineproof.errors import FrameError, SourceEnded, SourceError, SourceTimeout
 from lineproof.line.attempt import Failure, attempt
 from lineproof.line.conduct.held import Early, Held
+from lineproof.line.conduct.inbox import Inbox
 from lineproof.line.conduct.news import Blind, News, NotTaken, Seeing, Seen, Spoilt, Through
 from lineproof.line.engine_room.events import Job
 from lineproof.ports import Source
@@ -37,7 +38,7 @@ class Checked:
 
 
 Check = Callable[[Frame], Checked]
-Submit = Callable[[Job, Callable[[], None]], bool]  # as `Room.submit`
+Submit = Callable[[Job], bool]  # as `Room.submit`
 
 
 def nothing_to_check(_: Frame) -> Checked:
@@ -72,15 +73,16 @@ class Sight:
 
 
 class Eye(threading.Thread):
-    """Grabs for as long as the station lives; `tell` is called from this thread."""
+    """Grabs for as long as the station lives, and tells the inbox what it sees."""
 
-    def __init__(self, sight: Sight, tell: Callable[[News], None], submit: Submit) -> None:
+    def __init__(self, sight: Sight, inbox: Inbox[News], submit: Submit) -> None:
         """A frame goes to the engine from here: by way of the decision loop it would wait for one more thread to wake."""
         super().__init__(
             name=f"eye-{sight.station}-{sight.view}", daemon=True
         )  # a hung driver must not keep the process
         self.sight = sight
-        self._tell = tell
+        self._inbox = inbox
+        self._tell = inbox.put
         self._submit = submit
         self._changed = threading.Condition()
         self._wanted: Wanted | None = None
@@ -184,10 +186,12 @@ class Eye(threading.Thread):
             self._tell(Spoilt(station, view, wanted.seq, checked.why, exposed_ns, frame))
             self._blind_if_bad(checked.why)
             return
-        # The decision loop must know of the frame before it hears what came of it.
-        seen = partial(self._tell, Seen(station, view, wanted.seq, frame, exposed_ns, checked.part_id))
-        if not self._submit(Job(station, wanted.seq, frame, wanted.until_ns, wanted.recipe), seen):
-            self._tell(NotTaken(station, view, wanted.seq))
+        # The decision loop must know of the frame before it hears what came of it; but as soon as it wakes it competes
+        # with the copy and the order, for which the part waits.
+        self._inbox.note(Seen(station, view, wanted.seq, frame, exposed_ns, checked.part_id))
+        if not self._submit(Job(station, wanted.seq, frame, wanted.until_ns, wanted.recipe)):
+            self._inbox.note(NotTaken(station, view, wanted.seq))
+        self._inbox.wake()
 
     def _named(self, frame: Frame, part_id: str) -> Frame:
         """The frame under the part's own id; a source that names its parts (a replay) keeps its names where none is given."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from lineproof.core import Provenance
@@ -21,8 +20,8 @@ class Room(Protocol):
     def start(self) -> None:
         """Begin to get ready; returns at once."""
 
-    def submit(self, job: Job, laid: Callable[[], None]) -> bool:
-        """Take a job; False when it cannot be taken. `laid` is called in any case, before anything is told of the job."""
+    def submit(self, job: Job) -> bool:
+        """Take a job; False when it cannot be taken."""
 
     def abandon(self, key: Key, seq: int) -> None:
         """Nobody waits for this part any more; what is not begun is dropped."""

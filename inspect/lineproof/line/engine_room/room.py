@@ -98,18 +98,13 @@ class EngineRoom:
         atexit.register(self.close)  # before multiprocessing's own handler, which would wait for the process for ever
         self._thread.start()
 
-    def submit(self, job: Job, laid: Callable[[], None] = lambda: None) -> bool:
-        """Take a job; False when the engine is not ready or every slot is in use. Copies the frame, never waits.
-
-        `laid` is called in any case, once: when the frame lies there and the engine has not heard of it. What it tells
-        comes before all that is told of this job, and what it sets off does not compete with the copy.
-        """
+    def submit(self, job: Job) -> bool:
+        """Take a job; False when the engine is not ready or every slot is in use. Copies the frame, never waits."""
         with self._lock:
             slot = self._flights.take_slot() if self._ready else None
-        extent = None if slot is None else self._lay(job, slot)
-        laid()
         if slot is None:
             return False
+        extent = self._lay(job, slot)
         with self._lock:
             if extent is not None and self._hand_over(job, slot, Order.of(next(self._numbers), slot, extent)):
                 return True
