@@ -24,6 +24,8 @@ def _column(name: str, value: ArrayLike, dtype: type[np.generic], shape: tuple[i
             + ")"
         )
         raise ValueError(f"{name}: expected {expected}, got {array.shape}")
+    if not array.flags.writeable:
+        return array
     view = array.view()
     view.flags.writeable = False
     return view

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import time
-import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -51,7 +51,7 @@ class Inspection:
     origin: str = ""
     grabbed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     grabbed_ns: int = field(default_factory=time.monotonic_ns)  # the same moment by the clock that never jumps
-    inspection_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    inspection_id: str = field(default_factory=lambda: os.urandom(16).hex())
 
     @property
     def decision(self) -> Decision:
