@@ -1,4 +1,4 @@
-"""Non-maximum suppression per class: of boxes that overlap too much, the surest stays, at the place that all of them say."""
+"""Non-maximum suppression per class: of boxes that overlap too much, the surest stays; and where it lies by all."""
 
 from __future__ import annotations
 
